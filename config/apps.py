@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class MirabelleConfig(AppConfig):
+    name = "config"
+    label = "mirabelle_config"

@@ -1,0 +1,233 @@
+"""Every setting comes from the environment; the table in README.md names them all.
+
+`MIRABELLE_MODE=demo` (the default) needs nothing: SQLite, an embedded broker, the sandbox bank.
+`MIRABELLE_MODE=production` refuses to start unless it is configured (see `config.checks`).
+"""
+
+from pathlib import Path
+
+import environ
+from celery.schedules import schedule
+from django.utils.translation import gettext_lazy as _
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+MODE = env.str("MIRABELLE_MODE", "demo")
+PRODUCTION = MODE == "production"
+TESTING = MODE == "test"
+DEBUG = env.bool("DEBUG", False)
+DATA_DIR = Path(env.str("DATA_DIR", str(BASE_DIR / "var")))
+
+# Secrets. The demo's defaults are public, and refused in production.
+DEFAULT_SECRET = "demo-only-" + "x" * 50
+SECRET_KEY = env.str("SECRET_KEY", DEFAULT_SECRET)
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+# `id:base64` pairs, newest first; sealing uses the first, opening any (see kernel.seal).
+DEFAULT_SEAL_KEYS = ["demo:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="]
+SEAL_KEYS = env.list("SEAL_KEYS", default=DEFAULT_SEAL_KEYS)
+DEFAULT_INDEX_KEY = "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8="
+INDEX_KEY = env.str("INDEX_KEY", DEFAULT_INDEX_KEY)
+
+# Addresses
+SITE_URL = env.str("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[] if PRODUCTION else ["*"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[SITE_URL])
+SECURE = SITE_URL.startswith("https://")
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("TRUST_FORWARDED_PROTO", False) else None
+)
+SECURE_SSL_REDIRECT = SECURE and env.bool("SSL_REDIRECT", True)
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", 31_536_000 if SECURE else 0)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = SECURE
+SESSION_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# The outside world is played by `sandbox` unless it is switched off.
+SANDBOX = env.bool("SANDBOX", not PRODUCTION)
+
+INSTALLED_APPS = [
+    "config.apps.MirabelleConfig",
+    "modeltranslation",
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "csp",
+    "django_htmx",
+    "kernel",
+    "ledger",
+    "outbox",
+    "documents",
+    "accounts",
+    "wallet",
+    "orders",
+    *(["sandbox"] if SANDBOX else []),
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "kernel.middleware.RequestLogMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "accounts.middleware.AccessMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+                "config.context.portal",
+            ],
+            "builtins": [
+                "django.templatetags.i18n",
+                "django.templatetags.static",
+                "kernel.templatetags.kernel",
+            ],
+        },
+    },
+]
+
+# Database. SQLite options: see docs/architecture.md.
+DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'mirabelle.sqlite3'}")}
+POSTGRES = "postgresql" in DATABASES["default"]["ENGINE"]
+if POSTGRES:
+    DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", 60)
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+else:
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": (
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
+            "PRAGMA foreign_keys=ON; PRAGMA recursive_triggers=ON;"
+        ),
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Cache, broker
+REDIS_URL = env.str("REDIS_URL", "")
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "django_cache"}
+}
+CELERY_BROKER_URL = REDIS_URL or "embedded://"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 4
+CELERY_TIMEZONE = "UTC"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+OUTBOX_TICK_SECONDS = env.float("OUTBOX_TICK_SECONDS", 5 if PRODUCTION else 1)
+CELERY_BEAT_SCHEDULE = {
+    "outbox-tick": {
+        "task": "outbox.tick",
+        "schedule": schedule(OUTBOX_TICK_SECONDS),
+        "options": {"expires": 60},
+    },
+}
+
+# People
+AUTH_USER_MODEL = "accounts.User"
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+# Languages: the source language is French, so French needs no catalogue.
+LANGUAGE_CODE = "fr"
+LANGUAGES = [("fr", _("Français")), ("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+MODELTRANSLATION_DEFAULT_LANGUAGE = "fr"
+MODELTRANSLATION_FALLBACK_LANGUAGES = ("fr",)
+TIME_ZONE = "Europe/Paris"
+USE_TZ = True
+
+# Static files
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# Mail
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "Mirabelle <ne-pas-repondre@mirabelle.example>")
+SUPPORT_EMAIL = env.str("SUPPORT_EMAIL", "assistance@mirabelle.example")
+ALARM_EMAILS = env.list("ALARM_EMAILS", default=["exploitation@mirabelle.example"])
+EMAIL_BACKEND = "sandbox.mail.MailboxBackend" if SANDBOX else "django.core.mail.backends.smtp.EmailBackend"
+if not SANDBOX:
+    vars().update(env.email_url("EMAIL_URL", default="smtp://localhost:25"))
+
+# Payment and issuing: names to dotted classes, and the delays that the customer sees (seconds).
+PAYMENT_GATEWAY = env.str("PAYMENT_GATEWAY", "bank" if SANDBOX else "stripe")
+PAYMENT_GATEWAYS = {
+    "stripe": "orders.gateways.stripe.StripeCheckout",
+    **({"bank": "sandbox.gateway.SandboxBank"} if SANDBOX else {}),
+}
+STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY", "")
+STRIPE_WEBHOOK_SECRET = env.str("STRIPE_WEBHOOK_SECRET", "")
+STRIPE_API_BASE = env.str("STRIPE_API_BASE", "")
+SANDBOX_BANK_SECRET = env.str("SANDBOX_BANK_SECRET", "sandbox-bank-secret")
+PAYMENT_POLL_AFTER = env.int("PAYMENT_POLL_AFTER", 1200 if PRODUCTION else 20)
+PAYMENT_EXPIRES_AFTER = env.int("PAYMENT_EXPIRES_AFTER", 3600)
+SANDBOX_CONFIRM_AFTER = env.int("SANDBOX_CONFIRM_AFTER", 8)
+ISSUE_DELAY_MIN = env.int("ISSUE_DELAY_MIN", 7200 if PRODUCTION else 8)
+ISSUE_DELAY_MAX = env.int("ISSUE_DELAY_MAX", 14400 if PRODUCTION else 16)
+
+# Content Security Policy: nothing inline, nothing foreign. /admin/ relaxes it for itself.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+        "form-action": ["'self'", *env.list("CSP_FORM_ACTION", default=["https://checkout.stripe.com"])],
+    },
+}
+
+SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -1,0 +1,15 @@
+"""Every address of the portal; each room keeps its own. Names are listed in docs/architecture.md."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("kernel.urls")),
+    path("compte/", include("accounts.urls")),
+    path("cse/", include("accounts.urls_cse")),
+    path("", include("orders.urls")),
+    path("portefeuille/", include("wallet.urls")),
+    path("admin/", admin.site.urls),
+    *([path("sandbox/", include("sandbox.urls"))] if settings.SANDBOX else []),
+]

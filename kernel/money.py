@@ -1,0 +1,34 @@
+"""Money at the edges. Inside, amounts are integers in the minor unit; rates are basis points."""
+
+from decimal import ROUND_HALF_UP, Decimal
+
+from babel.numbers import format_currency
+from moneyed import Money
+
+BASIS = 10_000
+
+
+def price_after_discount(face_minor: int, quantity: int, rate_bp: int) -> int:
+    """The price of one cart line in minor units: rounded half-up per line, to the cent (S3.4)."""
+    due = face_minor * quantity * (BASIS - rate_bp)
+    return (2 * due + BASIS) // (2 * BASIS)
+
+
+def share_of(amount_minor: int, rate_bp: int) -> int:
+    """`rate_bp` of a non-negative amount, rounded half-up to the minor unit."""
+    return (2 * amount_minor * rate_bp + BASIS) // (2 * BASIS)
+
+
+def to_money(amount_minor: int, currency: str) -> Money:
+    return Money(Decimal(amount_minor).scaleb(-2), currency)
+
+
+def to_minor(money: Money) -> int:
+    """Minor units of `money`, rounded half-up. For two-decimal currencies, all that the product sells in."""
+    return int((money.amount * 100).to_integral_value(rounding=ROUND_HALF_UP))
+
+
+def format_minor(amount_minor: int, currency: str, language: str) -> str:
+    """`152,00 €` in French (no-break spaces), `€152.00` in English."""
+    locale = {"fr": "fr_FR", "en": "en_GB", "de": "de_CH"}.get(language[:2], "fr_FR")
+    return str(format_currency(Decimal(amount_minor).scaleb(-2), currency, locale=locale))

@@ -1,0 +1,41 @@
+"""Filters and tags shared by every template."""
+
+from datetime import date, datetime
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
+
+from kernel.calendar import local_date
+from kernel.money import format_minor
+
+register = template.Library()
+
+
+@register.filter
+def money(amount_minor: int, currency: str = "EUR") -> str:
+    """Minor units as people read them: `{{ order.total_minor|money:"EUR" }}`."""
+    return format_minor(amount_minor, currency, get_language() or "fr")
+
+
+@register.filter
+def day(value: date | datetime) -> str:
+    """`21/11/2026`, the same in every language of the portal."""
+    on = local_date(value) if isinstance(value, datetime) else value
+    return on.strftime("%d/%m/%Y")
+
+
+@register.filter
+def percent(rate_bp: int) -> str:
+    """Basis points as a percentage: 500 → `5 %` (French) or `5%`."""
+    whole, rest = divmod(rate_bp, 100)
+    french = (get_language() or "fr").startswith("fr")
+    figure = f"{whole}" if not rest else f"{whole}.{rest:02d}".rstrip("0")
+    return f"{figure.replace('.', ',')}\u00a0%" if french else f"{figure}%"
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """An icon of the inlined sprite, hidden from assistive technology."""
+    return format_html('<svg class="icon" aria-hidden="true"><use href="#i-{}"/></svg>', name)

@@ -1,0 +1,251 @@
+"""Products, discount agreements, orders and their payments."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from orders.states import OrderState, PaymentState, RefundState
+
+
+class VatTreatment(models.TextChoices):
+    """When VAT falls due on a voucher (S3.11)."""
+
+    MULTI_PURPOSE = "mpv", _("Bon à usages multiples : pas de TVA à la vente")
+    SINGLE_PURPOSE = "spv", _("Bon à usage unique : TVA à la vente")
+
+
+class Product(models.Model):
+    """What the shop sells. Amounts in minor units of `currency`."""
+
+    slug = models.SlugField(unique=True)
+    name = models.CharField(_("nom"), max_length=120)
+    brand = models.CharField(_("enseigne"), max_length=80)
+    category = models.SlugField(_("catégorie"), default="ecartes")
+    artwork = models.CharField(_("dessin"), max_length=40, default="ecard")
+    lead = models.CharField(_("accroche"), max_length=200, blank=True)
+    where_usable = models.TextField(_("où l'utiliser"), blank=True)
+    exclusions = models.CharField(_("exclusions"), max_length=200, blank=True)
+    terms = models.TextField(_("validité et remboursement"), blank=True)
+    currency = models.CharField(_("devise"), max_length=3, default="EUR")
+    presets = models.JSONField(_("montants proposés (centimes)"), default=list)
+    min_minor = models.PositiveIntegerField(_("montant minimum (centimes)"))
+    max_minor = models.PositiveIntegerField(_("montant maximum (centimes)"))
+    step_minor = models.PositiveIntegerField(_("pas (centimes)"), default=1)
+    max_quantity = models.PositiveSmallIntegerField(_("quantité maximum par ligne"), default=20)
+    validity_months = models.PositiveSmallIntegerField(_("validité (mois)"), default=12)
+    vat_treatment = models.CharField(
+        _("TVA"), max_length=3, choices=VatTreatment, default=VatTreatment.MULTI_PURPOSE
+    )
+    vat_rate_bp = models.PositiveIntegerField(_("taux de TVA (points de base)"), default=0)
+    issuer = models.CharField(_("émetteur"), max_length=40, default="own")
+    position = models.PositiveSmallIntegerField(_("rang"), default=0)
+    is_active = models.BooleanField(_("en vente"), default=True)
+
+    class Meta:
+        ordering = ["position", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(min_minor__gt=0, max_minor__gte=F("min_minor"), step_minor__gt=0),
+                name="product_limits_make_sense",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DiscountAgreement(models.Model):
+    """The discount that one CSE negotiated on one product, between two dates (both included)."""
+
+    organisation = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="agreements")
+    rate_bp = models.PositiveIntegerField(_("remise (points de base)"))
+    starts_on = models.DateField(_("début"))
+    ends_on = models.DateField(_("fin"), null=True, blank=True)
+    monthly_ceiling_minor = models.PositiveIntegerField(
+        _("plafond mensuel par adhérent (centimes)"), null=True, blank=True
+    )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(rate_bp__lte=10_000), name="discount_at_most_all"),
+            models.CheckConstraint(
+                condition=Q(ends_on__isnull=True) | Q(ends_on__gte=F("starts_on")),
+                name="discount_ends_after_start",
+            ),
+        ]
+
+
+class TermsVersion(models.Model):
+    """One published text of the general terms of sale (CGV). Never edited once published."""
+
+    number = models.PositiveIntegerField(_("version"), unique=True)
+    text = models.TextField(_("texte"))
+    published_at = models.DateTimeField(_("publiée le"))
+
+
+class Order(models.Model):
+    """A cart, then an order. `CMD-<pk>` is its number. Totals are frozen when it is placed."""
+
+    customer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    organisation = models.ForeignKey(
+        "accounts.Organisation", on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    state = models.CharField(max_length=20, choices=OrderState, default=OrderState.CART)
+    version = models.PositiveIntegerField(default=1)  # grows with each change of the cart
+    currency = models.CharField(max_length=3, default="EUR")
+    face_minor = models.PositiveBigIntegerField(default=0)
+    total_minor = models.PositiveBigIntegerField(default=0)
+    terms = models.ForeignKey(TermsVersion, on_delete=models.PROTECT, null=True, related_name="+")
+    terms_accepted_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    placed_at = models.DateTimeField(null=True)
+    paid_at = models.DateTimeField(null=True)
+    cards_expected_from = models.DateTimeField(null=True)
+    cards_expected_until = models.DateTimeField(null=True)
+    fulfilled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=OrderState.values), name="order_state_known"),
+            models.UniqueConstraint(
+                fields=["customer"], condition=Q(state="cart"), name="one_cart_per_customer"
+            ),
+            models.CheckConstraint(
+                condition=Q(total_minor__lte=F("face_minor")), name="order_total_within_face"
+            ),
+            models.CheckConstraint(
+                condition=Q(state="cart")
+                | Q(placed_at__isnull=False, terms__isnull=False, terms_accepted_at__isnull=False),
+                name="placed_order_accepted_terms",
+            ),
+        ]
+        indexes = [models.Index(fields=["customer", "-id"], name="orders_of_customer")]
+
+    @property
+    def number(self) -> str:
+        return f"CMD-{self.pk}"
+
+    @property
+    def saving_minor(self) -> int:
+        return self.face_minor - self.total_minor
+
+
+class OrderLine(models.Model):
+    """`quantity` cards of one face value. The discount shown to the customer is stored with the line."""
+
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+")
+    face_minor = models.PositiveIntegerField()
+    quantity = models.PositiveSmallIntegerField()
+    rate_bp = models.PositiveIntegerField(default=0)
+    price_minor = models.PositiveBigIntegerField()  # of the whole line, rounded half-up (S3.4)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["order", "product", "face_minor"], name="one_line_per_face"),
+            models.CheckConstraint(condition=Q(quantity__gt=0, face_minor__gt=0), name="line_is_positive"),
+        ]
+
+
+class OrderEvent(models.Model):
+    """One step of an order's state, kept for ever."""
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="events")
+    from_state = models.CharField(max_length=20)
+    to_state = models.CharField(max_length=20)
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=80, default="system")
+    note = models.CharField(max_length=200, blank=True)
+
+
+class Payment(models.Model):
+    """One try to pay one order, at one gateway. `reference` is what the customer's bank statement shows."""
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="payments")
+    reference = models.CharField(max_length=20, unique=True)
+    gateway = models.CharField(max_length=20)
+    psp_id = models.CharField(max_length=120, blank=True)
+    redirect_url = models.URLField(max_length=2000, blank=True)
+    amount_minor = models.PositiveBigIntegerField()
+    currency = models.CharField(max_length=3)
+    state = models.CharField(max_length=20, choices=PaymentState, default=PaymentState.CREATED)
+    refusal_code = models.CharField(max_length=40, blank=True)
+    card_label = models.CharField(max_length=40, blank=True)  # "Visa •••• 4417", as the PSP reports it
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    succeeded_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=PaymentState.values), name="payment_state_known"),
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="payment_is_positive"),
+            models.UniqueConstraint(
+                fields=["gateway", "psp_id"], condition=~Q(psp_id=""), name="one_payment_per_psp_id"
+            ),
+        ]
+
+
+class PaymentEvent(models.Model):
+    """One step of a payment's state, kept for ever."""
+
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="events")
+    from_state = models.CharField(max_length=20)
+    to_state = models.CharField(max_length=20)
+    at = models.DateTimeField()
+    note = models.CharField(max_length=200, blank=True)
+
+
+class Refund(models.Model):
+    """Money going back. `key` is the PSP's idempotency key, stored before the PSP is called."""
+
+    key = models.UUIDField(unique=True, default=uuid.uuid4)
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
+    amount_minor = models.PositiveBigIntegerField()
+    state = models.CharField(max_length=20, choices=RefundState, default=RefundState.REQUESTED)
+    reason = models.CharField(max_length=200, blank=True)
+    psp_id = models.CharField(max_length=120, blank=True)
+    requested_at = models.DateTimeField()
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(amount_minor__gt=0), name="refund_is_positive")]
+
+
+class WebhookInbox(models.Model):
+    """What a PSP told us: a hint, kept once per event, handled by a job."""
+
+    provider = models.CharField(max_length=20)
+    event_id = models.CharField(max_length=120)
+    payload = models.BinaryField()
+    received_at = models.DateTimeField()
+    handled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["provider", "event_id"], name="webhook_once")]
+
+
+class Invoice(models.Model):
+    """An invoice or a credit note: a gapless number per year and the figures, frozen."""
+
+    class Kind(models.TextChoices):
+        INVOICE = "invoice", _("Facture")
+        CREDIT_NOTE = "credit_note", _("Avoir")
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="invoices")
+    kind = models.CharField(max_length=12, choices=Kind)
+    refund = models.OneToOneField(Refund, on_delete=models.PROTECT, null=True, related_name="credit_note")
+    number = models.CharField(max_length=20, unique=True)
+    issued_on = models.DateField()
+    figures = models.JSONField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["order"], condition=Q(kind="invoice"), name="one_invoice_per_order"
+            )
+        ]
