@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from orders.states import OrderState, PaymentState, RefundState
+from orders.states import OPEN_PAYMENTS, OrderState, PaymentState, RefundState
 
 
 class VatTreatment(models.TextChoices):
@@ -173,6 +173,8 @@ class Payment(models.Model):
     redirect_url = models.URLField(max_length=2000, blank=True)
     amount_minor = models.PositiveBigIntegerField()
     currency = models.CharField(max_length=3)
+    received_minor = models.PositiveBigIntegerField(null=True)  # what the bank captured
+    received_currency = models.CharField(max_length=3, blank=True)
     state = models.CharField(max_length=20, choices=PaymentState, default=PaymentState.CREATED)
     refusal_code = models.CharField(max_length=40, blank=True)
     card_label = models.CharField(max_length=40, blank=True)  # "Visa •••• 4417", as the PSP reports it
@@ -186,6 +188,9 @@ class Payment(models.Model):
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="payment_is_positive"),
             models.UniqueConstraint(
                 fields=["gateway", "psp_id"], condition=~Q(psp_id=""), name="one_payment_per_psp_id"
+            ),
+            models.UniqueConstraint(
+                fields=["order"], condition=Q(state__in=OPEN_PAYMENTS), name="one_open_payment_per_order"
             ),
         ]
 
@@ -208,12 +213,16 @@ class Refund(models.Model):
     amount_minor = models.PositiveBigIntegerField()
     state = models.CharField(max_length=20, choices=RefundState, default=RefundState.REQUESTED)
     reason = models.CharField(max_length=200, blank=True)
+    undue = models.BooleanField(default=False)  # paid twice or too late: no invoice, so no credit note
     psp_id = models.CharField(max_length=120, blank=True)
     requested_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=Q(amount_minor__gt=0), name="refund_is_positive")]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="refund_is_positive"),
+            models.CheckConstraint(condition=Q(state__in=RefundState.values), name="refund_state_known"),
+        ]
 
 
 class WebhookInbox(models.Model):

@@ -32,6 +32,7 @@ class PaymentState(TextChoices):
     PARTLY_REFUNDED = "partly_refunded", _("Remboursé en partie")
     REFUNDED = "refunded", _("Remboursé")
     DISPUTED = "disputed", _("Contesté")
+    CHARGED_BACK = "charged_back", _("Repris par la banque")
 
 
 class RefundState(TextChoices):
@@ -65,11 +66,13 @@ PAYMENT_MACHINE = Machine[PaymentState](
         _P.FAILED: frozenset({_P.SUCCEEDED}),
         _P.CANCELLED: frozenset({_P.SUCCEEDED}),
         _P.EXPIRED: frozenset({_P.SUCCEEDED}),
-        _P.SUCCEEDED: frozenset({_P.PARTLY_REFUNDED, _P.REFUNDED, _P.DISPUTED}),
-        _P.PARTLY_REFUNDED: frozenset({_P.REFUNDED, _P.DISPUTED}),
-        _P.DISPUTED: frozenset({_P.SUCCEEDED, _P.REFUNDED}),
+        _P.SUCCEEDED: frozenset({_P.PARTLY_REFUNDED, _P.REFUNDED, _P.DISPUTED, _P.CHARGED_BACK}),
+        _P.PARTLY_REFUNDED: frozenset({_P.REFUNDED, _P.DISPUTED, _P.CHARGED_BACK}),
+        _P.DISPUTED: frozenset({_P.SUCCEEDED, _P.PARTLY_REFUNDED, _P.REFUNDED, _P.CHARGED_BACK}),
     }
 )
+OPEN_PAYMENTS = (_P.CREATED, _P.REDIRECTED, _P.PENDING)  # may still be paid without surprise
+RECEIVED_PAYMENTS = (_P.SUCCEEDED, _P.PARTLY_REFUNDED, _P.REFUNDED, _P.DISPUTED, _P.CHARGED_BACK)
 
 REFUND_MACHINE = Machine[RefundState](
     {
