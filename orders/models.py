@@ -45,6 +45,8 @@ class Product(models.Model):
     is_active = models.BooleanField(_("en vente"), default=True)
 
     class Meta:
+        verbose_name = _("produit")
+        verbose_name_plural = _("produits")
         ordering = ["position", "id"]
         constraints = [
             models.CheckConstraint(
@@ -70,6 +72,8 @@ class DiscountAgreement(models.Model):
     )
 
     class Meta:
+        verbose_name = _("remise négociée")
+        verbose_name_plural = _("remises négociées")
         constraints = [
             models.CheckConstraint(condition=Q(rate_bp__lte=10_000), name="discount_at_most_all"),
             models.CheckConstraint(
@@ -80,11 +84,18 @@ class DiscountAgreement(models.Model):
 
 
 class TermsVersion(models.Model):
-    """One published text of the general terms of sale (CGV). Never edited once published."""
+    """One text of the general terms of sale (CGV). A draft has no date; once published it is never edited."""
 
     number = models.PositiveIntegerField(_("version"), unique=True)
     text = models.TextField(_("texte"))
-    published_at = models.DateTimeField(_("publiée le"))
+    published_at = models.DateTimeField(_("publiée le"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("conditions générales de vente")
+        verbose_name_plural = _("conditions générales de vente")
+
+    def __str__(self) -> str:
+        return f"CGV {self.number}"
 
 
 class Order(models.Model):
@@ -109,6 +120,8 @@ class Order(models.Model):
     fulfilled_at = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name = _("commande")
+        verbose_name_plural = _("commandes")
         constraints = [
             models.CheckConstraint(condition=Q(state__in=OrderState.values), name="order_state_known"),
             models.UniqueConstraint(
@@ -124,6 +137,9 @@ class Order(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["customer", "-id"], name="orders_of_customer")]
+
+    def __str__(self) -> str:
+        return self.number
 
     @property
     def number(self) -> str:
@@ -143,6 +159,8 @@ class OrderLine(models.Model):
     quantity = models.PositiveSmallIntegerField()
     rate_bp = models.PositiveIntegerField(default=0)
     price_minor = models.PositiveBigIntegerField()  # of the whole line, rounded half-up (S3.4)
+    # The price shown before the last repricing, until the customer acts on the cart again.
+    previous_price_minor = models.PositiveBigIntegerField(null=True)
 
     class Meta:
         ordering = ["id"]

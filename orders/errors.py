@@ -1,0 +1,75 @@
+"""Refusals of the shop, each named as a fact."""
+
+from kernel.errors import DomainError
+
+
+class OrderingNotOpen(DomainError):
+    """The e-mail is not validated, or no CSE has approved the member (S3.2)."""
+
+
+class ProductUnavailable(DomainError):
+    """The product is not on sale (any more)."""
+
+
+class AmountOutOfRange(DomainError):
+    """The face value is under the product's minimum or over its maximum (minor units)."""
+
+    def __init__(self, minimum: int, maximum: int) -> None:
+        super().__init__(f"{minimum}..{maximum}")
+        self.minimum, self.maximum = minimum, maximum
+
+
+class AmountOffStep(DomainError):
+    """The face value is not a multiple of the product's step (minor units)."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(str(step))
+        self.step = step
+
+
+class QuantityOutOfRange(DomainError):
+    """A line holds from 1 to `maximum` cards."""
+
+    def __init__(self, maximum: int) -> None:
+        super().__init__(str(maximum))
+        self.maximum = maximum
+
+
+class CeilingReached(DomainError):
+    """The CSE's monthly ceiling per member leaves `remaining` minor units of face value."""
+
+    def __init__(self, remaining: int) -> None:
+        super().__init__(str(remaining))
+        self.remaining = remaining
+
+
+class CartFull(DomainError):
+    """A cart holds a bounded number of lines."""
+
+
+class CartChanged(DomainError):
+    """The cart is not the one that the page showed: another tab changed it."""
+
+
+class CartEmpty(DomainError):
+    """There is nothing to order."""
+
+
+class PricesChanged(DomainError):
+    """A discount changed since the cart was shown; the customer must see the new price first."""
+
+
+class TermsNotCurrent(DomainError):
+    """The terms accepted are not the ones in force."""
+
+
+class AgreementOverlaps(DomainError):
+    """The CSE already has a discount on this product in this period."""
+
+
+class OrderNotCancellable(DomainError):
+    """Only an order that awaits its payment can be cancelled by its customer."""
+
+
+class OrderNotFound(DomainError):
+    """There is no such order of this customer."""

@@ -1,0 +1,212 @@
+"""What the shop shows: discounts, carts, orders. Reads only; a fixed number of queries each."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+
+from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery, Sum
+
+from kernel.calendar import last_valid_day, local_date, start_of_day
+from kernel.money import price_after_discount
+from orders.models import DiscountAgreement, Order, OrderLine, Payment, Product, TermsVersion
+from orders.states import OrderState
+
+# Orders that give their amount back to the month's ceiling.
+_GIVEN_BACK = [
+    OrderState.CART,
+    OrderState.CANCELLED,
+    OrderState.EXPIRED,
+    OrderState.REFUND_PENDING,
+    OrderState.REFUNDED,
+]
+IN_PROGRESS = [
+    OrderState.AWAITING_PAYMENT,
+    OrderState.PAYMENT_REVIEW,
+    OrderState.VALIDATED,
+    OrderState.FULFILLING,
+    OrderState.REFUND_PENDING,
+]
+ORDER_GROUPS: dict[str, list[OrderState]] = {
+    "en-cours": IN_PROGRESS,
+    "activees": [OrderState.FULFILLED],
+    "annulees": [OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REFUNDED],
+}
+
+
+@dataclass(frozen=True)
+class Discount:
+    """What a CSE negotiated on a product: a rate in basis points, a monthly face value per member."""
+
+    rate_bp: int = 0
+    ceiling_minor: int | None = None
+
+
+NO_DISCOUNT = Discount()
+
+
+def discounts(organisation_id: int | None, *, on: date) -> dict[int, Discount]:
+    """The discounts of one CSE in force on a local date, by product. One query."""
+    if organisation_id is None:
+        return {}
+    rows = DiscountAgreement.objects.filter(
+        Q(ends_on__isnull=True) | Q(ends_on__gte=on), organisation_id=organisation_id, starts_on__lte=on
+    ).values_list("product_id", "rate_bp", "monthly_ceiling_minor")
+    return {product: Discount(rate, ceiling) for product, rate, ceiling in rows}
+
+
+def agreement_overlaps(
+    *, organisation_id: int, product_id: int, starts_on: date, ends_on: date | None, except_id: int | None
+) -> bool:
+    """Whether another agreement of this CSE on this product shares a day with the period."""
+    others = DiscountAgreement.objects.filter(
+        Q(ends_on__isnull=True) | Q(ends_on__gte=starts_on),
+        organisation_id=organisation_id,
+        product_id=product_id,
+    )
+    if ends_on is not None:
+        others = others.filter(starts_on__lte=ends_on)
+    return others.exclude(pk=except_id).exists()
+
+
+def bought_this_month(customer_id: int, product_ids: Iterable[int], *, at: datetime) -> dict[int, int]:
+    """Face value per product that the member ordered in the calendar month of `at` (Paris). One query."""
+    month = start_of_day(local_date(at).replace(day=1))
+    rows = (
+        OrderLine.objects.filter(
+            order__customer_id=customer_id, order__placed_at__gte=month, product_id__in=list(product_ids)
+        )
+        .exclude(order__state__in=_GIVEN_BACK)
+        .values_list("product_id")
+        .annotate(face=Sum(F("face_minor") * F("quantity")))
+    )
+    return dict(rows)
+
+
+def products_on_sale() -> QuerySet[Product]:
+    return Product.objects.filter(is_active=True)
+
+
+def current_terms(*, at: datetime) -> TermsVersion | None:
+    """The terms of sale in force: the highest published number."""
+    return TermsVersion.objects.filter(published_at__lte=at).order_by("-number").first()
+
+
+@dataclass(frozen=True)
+class CartLine:
+    """One line as shown; amounts in minor units. `previous_price_minor` tells of a repricing."""
+
+    pk: int
+    product: Product
+    face_minor: int
+    quantity: int
+    rate_bp: int
+    price_minor: int
+    previous_price_minor: int | None
+
+
+@dataclass(frozen=True)
+class CartView:
+    """A cart as the customer sees it. `version` guards every change made from the page."""
+
+    order_id: int | None
+    version: int
+    lines: tuple[CartLine, ...]
+    valid_until: date | None
+    currency: str = "EUR"
+
+    @cached_property
+    def count(self) -> int:
+        return sum(line.quantity for line in self.lines)
+
+    @cached_property
+    def face_minor(self) -> int:
+        return sum(line.face_minor * line.quantity for line in self.lines)
+
+    @cached_property
+    def total_minor(self) -> int:
+        return sum(line.price_minor for line in self.lines)
+
+    @cached_property
+    def saving_minor(self) -> int:
+        return self.face_minor - self.total_minor
+
+    @cached_property
+    def repriced(self) -> tuple[CartLine, ...]:
+        return tuple(line for line in self.lines if line.previous_price_minor is not None)
+
+
+def cart_view(customer_id: int, *, at: datetime) -> CartView:
+    """The customer's cart with the prices stored in it (see `services.cart.reprice`). One query."""
+    rows = list(
+        OrderLine.objects.filter(order__customer_id=customer_id, order__state=OrderState.CART)
+        .select_related("order", "product")
+        .order_by("id")
+    )
+    if not rows:
+        return CartView(None, 0, (), None)
+    lines = tuple(
+        CartLine(r.pk, r.product, r.face_minor, r.quantity, r.rate_bp, r.price_minor, r.previous_price_minor)
+        for r in rows
+    )
+    soonest = min(last_valid_day(local_date(at), r.product.validity_months) for r in rows)
+    return CartView(rows[0].order_id, rows[0].order.version, lines, soonest, rows[0].order.currency)
+
+
+def cart_needs_repricing(cart: CartView, current: dict[int, Discount]) -> bool:
+    """Whether the prices shown differ from today's discounts. No query."""
+    return any(
+        line.price_minor
+        != price_after_discount(
+            line.face_minor, line.quantity, current.get(line.product.pk, NO_DISCOUNT).rate_bp
+        )
+        for line in cart.lines
+    )
+
+
+def cart_size(customer_id: int) -> int:
+    """How many cards wait in the cart, for the badge. One query."""
+    return (
+        OrderLine.objects.filter(order__customer_id=customer_id, order__state=OrderState.CART).aggregate(
+            n=Sum("quantity")
+        )["n"]
+        or 0
+    )
+
+
+def _with_last_payment(orders: QuerySet[Order]) -> QuerySet[Order]:
+    last = Payment.objects.filter(order=OuterRef("pk")).order_by("-id")
+    return orders.annotate(
+        payment_state=Subquery(last.values("state")[:1]),
+        payment_label=Subquery(last.values("card_label")[:1]),
+    )
+
+
+def orders_of(customer_id: int, *, group: str = "") -> QuerySet[Order]:
+    """Placed orders of a customer with their lines and last payment state, newest first. Two queries."""
+    orders = Order.objects.filter(customer_id=customer_id).exclude(state=OrderState.CART)
+    if group in ORDER_GROUPS:
+        orders = orders.filter(state__in=ORDER_GROUPS[group])
+    return _with_last_payment(orders).prefetch_related("lines").order_by("-id")
+
+
+def order_detail(customer_id: int, order_id: int) -> Order | None:
+    """One placed order of this customer, with lines, products and last payment state. Two queries."""
+    orders = Order.objects.filter(customer_id=customer_id, pk=order_id).exclude(state=OrderState.CART)
+    return _with_last_payment(orders).prefetch_related("lines__product").first()
+
+
+def current_order(customer_id: int) -> Order | None:
+    """The newest order that is still under way, for the home page. Two queries."""
+    orders = Order.objects.filter(customer_id=customer_id, state__in=IN_PROGRESS)
+    return _with_last_payment(orders).prefetch_related("lines").order_by("-id").first()
+
+
+def saved_since(customer_id: int, *, since: datetime) -> int:
+    """What the discounts saved on orders paid since an instant, in minor units. One query."""
+    saved = Order.objects.filter(customer_id=customer_id, paid_at__gte=since).exclude(state__in=_GIVEN_BACK)
+    return saved.aggregate(saved=Sum(F("face_minor") - F("total_minor")))["saved"] or 0
+
+
+def next_terms_number() -> int:
+    return (TermsVersion.objects.aggregate(n=Max("number"))["n"] or 0) + 1

@@ -1,0 +1,64 @@
+"""End an order that was not paid: by its customer, or by time."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from orders.errors import OrderNotCancellable
+from orders.models import Order, OrderLine
+from orders.services.lock import lock_order
+from orders.services.move import move_order
+from orders.states import OrderState
+from outbox.services.enqueue import enqueue
+
+
+@transaction.atomic
+def cancel_order(*, order_id: int, customer_id: int, at: datetime) -> Order:
+    """Cancel an order before it is paid; its lines go back to the cart when the cart is empty.
+
+    The same call again gives the same order. A payment that succeeds all the same is refunded by itself
+    (`services.pay`). Refuses `OrderNotFound`, `OrderNotCancellable`.
+    """
+    order = lock_order(order_id, customer_id=customer_id)
+    if order.state == OrderState.CANCELLED:
+        return order
+    if order.state not in {OrderState.AWAITING_PAYMENT, OrderState.EXPIRED}:
+        raise OrderNotCancellable
+    move_order(order, OrderState.CANCELLED, at=at, actor="customer")
+    _give_lines_back(order)
+    enqueue(kind="orders.cancel_payments", ref=str(order.pk), due_at=at)
+    return order
+
+
+@transaction.atomic
+def expire_order(*, order_id: int, at: datetime) -> bool:
+    """Close an order that nobody paid in time. True when it expired; anything else is left alone."""
+    order = lock_order(order_id)
+    if order.state != OrderState.AWAITING_PAYMENT:
+        return False
+    move_order(order, OrderState.EXPIRED, at=at)
+    _give_lines_back(order)
+    return True
+
+
+def _give_lines_back(order: Order) -> None:
+    Order.objects.bulk_create([Order(customer_id=order.customer_id)], ignore_conflicts=True)
+    cart = (
+        Order.objects.select_for_update(of=("self",))
+        .filter(customer_id=order.customer_id, state=OrderState.CART)
+        .first()
+    )
+    if cart is None or cart.lines.exists():
+        return
+    OrderLine.objects.bulk_create(
+        OrderLine(
+            order=cart,
+            product_id=line.product_id,
+            face_minor=line.face_minor,
+            quantity=line.quantity,
+            rate_bp=line.rate_bp,
+            price_minor=line.price_minor,
+        )
+        for line in order.lines.all()
+    )
+    Order.objects.filter(pk=cart.pk).update(version=cart.version + 1)

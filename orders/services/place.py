@@ -1,0 +1,82 @@
+"""Place an order: the cart becomes an order that awaits its payment."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts.selectors import Gate, ordering_gate
+from kernel.calendar import local_date
+from kernel.money import price_after_discount
+from orders.errors import (
+    CartChanged,
+    CartEmpty,
+    OrderingNotOpen,
+    PricesChanged,
+    ProductUnavailable,
+    TermsNotCurrent,
+)
+from orders.models import Order, OrderLine
+from orders.selectors import NO_DISCOUNT, Discount, current_terms, discounts
+from orders.services.cart import check_ceilings
+from orders.services.lock import lock_order
+from orders.services.move import move_order
+from orders.states import OrderState
+from outbox.services.enqueue import enqueue
+
+
+@transaction.atomic
+def place_order(*, order_id: int, customer_id: int, version: int, terms_id: int, at: datetime) -> Order:
+    """Freeze the cart that the page showed (`version`) and the terms ticked (S3.5), once.
+
+    The same call again gives the same order. Refuses, changing nothing: `OrderNotFound`, `OrderingNotOpen`,
+    `CartChanged`, `CartEmpty`, `ProductUnavailable`, `PricesChanged`, `CeilingReached`, `TermsNotCurrent`.
+    """
+    order = lock_order(order_id, customer_id=customer_id)
+    if order.version != version:
+        raise CartChanged
+    if order.state != OrderState.CART:
+        return order  # a second click on "Commander": this very cart was placed already
+    gate = ordering_gate(customer_id)
+    lines = list(order.lines.select_related("product"))
+    _guard(order, lines, gate, terms_id=terms_id, at=at)
+    move_order(
+        order,
+        OrderState.AWAITING_PAYMENT,
+        at=at,
+        actor="customer",
+        organisation_id=gate.organisation_id,
+        face_minor=sum(line.face_minor * line.quantity for line in lines),
+        total_minor=sum(line.price_minor for line in lines),
+        terms_id=terms_id,
+        terms_accepted_at=at,
+        placed_at=at,
+    )
+    expires_at = at + timedelta(seconds=settings.ORDER_EXPIRES_AFTER)
+    enqueue(kind="orders.expire_unpaid", ref=str(order.pk), due_at=expires_at)
+    return order
+
+
+def _guard(order: Order, lines: list[OrderLine], gate: Gate, *, terms_id: int, at: datetime) -> None:
+    if not gate.may_order:
+        raise OrderingNotOpen
+    if not lines:
+        raise CartEmpty
+    if not all(line.product.is_active for line in lines):
+        raise ProductUnavailable
+    current = discounts(gate.organisation_id, on=local_date(at))
+    if any(_shown(line) != _due(line, current) for line in lines):
+        raise PricesChanged
+    terms = current_terms(at=at)
+    if terms is None or terms.pk != terms_id:
+        raise TermsNotCurrent
+    check_ceilings(order.customer_id, lines, current, at=at)
+
+
+def _shown(line: OrderLine) -> tuple[int, int]:
+    return line.rate_bp, line.price_minor
+
+
+def _due(line: OrderLine, current: dict[int, Discount]) -> tuple[int, int]:
+    rate = current.get(line.product_id, NO_DISCOUNT).rate_bp
+    return rate, price_after_discount(line.face_minor, line.quantity, rate)
