@@ -4,6 +4,7 @@
 `MIRABELLE_MODE=production` refuses to start unless it is configured (see `config.checks`).
 """
 
+import sys
 from pathlib import Path
 
 import environ
@@ -13,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
-MODE = env.str("MIRABELLE_MODE", "demo")
+MODE = env.str("MIRABELLE_MODE", "test" if "pytest" in sys.modules else "demo")
 PRODUCTION = MODE == "production"
 TESTING = MODE == "test"
 DEBUG = env.bool("DEBUG", False)
@@ -143,7 +144,12 @@ CACHES = {
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "django_cache"}
 }
-CELERY_BROKER_URL = REDIS_URL or "embedded://"
+if TESTING:
+    CACHES["default"] = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+# What a missing broker may cost a request: nudges are hints, the tick finds every job (see outbox).
+BROKER_TIMEOUTS = {"max_retries": 0, "socket_connect_timeout": 1, "socket_timeout": 5}
+CELERY_BROKER_URL = "memory://" if TESTING else REDIS_URL or "embedded://"
+CELERY_BROKER_TRANSPORT_OPTIONS = BROKER_TIMEOUTS if REDIS_URL else {}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 4
@@ -167,6 +173,8 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
+if TESTING:
+    PASSWORD_HASHERS.insert(0, "django.contrib.auth.hashers.MD5PasswordHasher")
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {
@@ -193,6 +201,8 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+if TESTING:
+    STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
 
 # Mail
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "Mirabelle <ne-pas-repondre@mirabelle.example>")
