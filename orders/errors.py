@@ -73,3 +73,27 @@ class OrderNotCancellable(DomainError):
 
 class OrderNotFound(DomainError):
     """There is no such order of this customer."""
+
+
+class OrderNotPayable(DomainError):
+    """Only an order that awaits its payment can be paid."""
+
+
+class PaymentInProgress(DomainError):
+    """The bank is deciding about a payment of this order: paying again now could pay twice."""
+
+
+class NothingToRefund(DomainError):
+    """More than the order still holds: `available` minor units are left to refund."""
+
+    def __init__(self, available: int) -> None:
+        super().__init__(str(available))
+        self.available = available
+
+
+class RefundPending(DomainError):
+    """The bank took the refund and has not finished it."""
+
+
+class ReviewDecided(DomainError):
+    """The order does not wait for a decision about its payment (any more)."""

@@ -1,0 +1,134 @@
+"""The one place where "paid" happens. Nothing else reacts to a payment."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from kernel.calendar import last_valid_day, local_date
+from orders.gateways.base import PspState
+from orders.models import Order, OrderLine, Payment
+from orders.services.move import move_order
+from orders.services.move_payment import move_payment
+from orders.services.refund import add_refund, refunded_minor
+from orders.states import OPEN_PAYMENTS, OrderState, PaymentState
+from outbox.services.alarm import raise_alarm
+from outbox.services.enqueue import JobRequest, enqueue_many
+from wallet.services.plan import CardRequest, plan_issue
+
+# An order in one of these still waits for its money. Elsewhere the money came twice, or too late.
+WAITS_FOR_MONEY = (OrderState.AWAITING_PAYMENT, OrderState.EXPIRED)
+
+
+@transaction.atomic
+def pay_order(*, payment_id: int, evidence: PspState, at: datetime) -> None:
+    """Take note that the bank holds the money for this payment, and do all that follows, once.
+
+    The right amount on an order that waits for it: Validé, one issue intent per card, the mail and the
+    invoice as jobs (S3.7). Another amount or currency: the order goes to review and nothing is issued.
+    A second success, or one after the cancellation: refunded by itself. Told again, nothing happens.
+    """
+    order = Order.objects.select_for_update(of=("self",)).get(payments=payment_id)
+    # All tries of the order in one statement: the others are called off below.
+    payments = list(Payment.objects.select_for_update().filter(order=order).order_by("pk"))
+    payment = next(row for row in payments if row.pk == payment_id)
+    if payment.succeeded_at is not None:
+        _close_dispute(payment, at)
+        return
+    _receive(payment, evidence, at)
+    if order.state not in WAITS_FOR_MONEY:
+        add_refund(
+            payment, amount_minor=evidence.amount_minor, reason=f"order {order.state}", undue=True, at=at
+        )
+    elif (evidence.amount_minor, evidence.currency) != (payment.amount_minor, payment.currency):
+        _send_to_review(order, payment, at)
+    else:
+        rivals = [row.pk for row in payments if row.pk != payment_id and row.state in OPEN_PAYMENTS]
+        validate_order(order, at=at, call_off=rivals)
+
+
+def _receive(payment: Payment, evidence: PspState, at: datetime) -> None:
+    move_payment(
+        payment,
+        PaymentState.SUCCEEDED,
+        at=at,
+        succeeded_at=at,
+        received_minor=evidence.amount_minor,
+        received_currency=evidence.currency,
+        card_label=evidence.card_label[:40],
+        refusal_code="",
+    )
+
+
+def _send_to_review(order: Order, payment: Payment, at: datetime) -> None:
+    """The bank captured something else than we asked: no card before a person has looked."""
+    asked = f"{payment.amount_minor} {payment.currency}"
+    note = f"{payment.received_minor} {payment.received_currency}, asked {asked}"
+    move_order(order, OrderState.PAYMENT_REVIEW, at=at, note=note)
+    raise_alarm(code="payment_differs", ref=payment.reference, at=at, note=note)
+
+
+def validate_order(
+    order: Order, *, at: datetime, call_off: list[int] | None = None, actor: str = "system", note: str = ""
+) -> None:
+    """Everything that a paid order sets going. The caller holds the order's lock."""
+    earliest = at + timedelta(seconds=settings.ISSUE_DELAY_MIN)
+    latest = at + timedelta(seconds=settings.ISSUE_DELAY_MAX)
+    move_order(
+        order,
+        OrderState.VALIDATED,
+        at=at,
+        actor=actor,
+        note=note,
+        paid_at=at,
+        cards_expected_from=earliest,
+        cards_expected_until=latest,
+    )
+    plan_issue(
+        batch=f"order:{order.pk}",
+        holder_id=order.customer_id,
+        cards=_cards(order, at),
+        due_at=_issue_time(order, earliest, latest),
+        at=at,
+    )
+    ref = str(order.pk)
+    enqueue_many(
+        [
+            JobRequest("orders.confirm_by_mail", ref, at),
+            JobRequest("orders.make_invoice", ref, at),
+            *(JobRequest("orders.call_off_payment", str(pk), at) for pk in call_off or ()),
+        ]
+    )
+
+
+def _cards(order: Order, at: datetime) -> list[CardRequest]:
+    lines = OrderLine.objects.filter(order=order).select_related("product")
+    return [card for line in lines for card in [_card(line, order, at)] * line.quantity]
+
+
+def _card(line: OrderLine, order: Order, at: datetime) -> CardRequest:
+    product = line.product
+    return CardRequest(
+        face_minor=line.face_minor,
+        currency=order.currency,
+        product_name=product.name,
+        label=order.number,
+        artwork=product.artwork,
+        issuer=product.issuer,
+        where_text=product.where_usable,
+        restriction_text=product.exclusions,
+        expires_on=last_valid_day(local_date(at), product.validity_months),
+    )
+
+
+def _issue_time(order: Order, earliest: datetime, latest: datetime) -> datetime:
+    """Early in the window promised, spread over its first half so that orders do not arrive in one heap."""
+    return earliest + (latest - earliest) / 2 * (order.pk % 100) / 100
+
+
+def _close_dispute(payment: Payment, at: datetime) -> None:
+    """The dispute was decided in our favour. Anything else that is told twice changes nothing."""
+    if payment.state != PaymentState.DISPUTED:
+        return
+    partly = refunded_minor(payment) > 0
+    move_payment(payment, PaymentState.PARTLY_REFUNDED if partly else PaymentState.SUCCEEDED, at=at)

@@ -1,0 +1,95 @@
+"""Mails about money: what is said, to whom, in which words' language."""
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import translation
+
+from accounts.selectors import customer_identity
+from kernel.calendar import PARIS
+from orders.models import Order, Payment, Refund
+from outbox.services.mail import queue_mail
+
+
+def confirm_order(*, order_id: int, at: datetime) -> None:
+    """The confirmation with lines, discount and price, once the order is Validé (S3.7, S3.11)."""
+    order = Order.objects.prefetch_related("lines__product", "payments").get(pk=order_id)
+    with translation.override(customer_identity(order.customer_id).language):
+        facts = _order_facts(order)  # products have a name in each language
+    _to_customer("order_validated", str(order.pk), order, facts, at)
+
+
+def tell_refusal(*, payment_id: int, at: datetime) -> None:
+    """The bank said no: what to do, and the way back to the order (S3.6)."""
+    payment = Payment.objects.select_related("order").get(pk=payment_id)
+    if payment.succeeded_at or payment.order.paid_at:
+        return  # it came good meanwhile
+    facts = {
+        "reference": payment.reference,
+        "total_minor": payment.amount_minor,
+        "currency": payment.currency,
+    }
+    _to_customer("payment_refused", str(payment_id), payment.order, facts, at)
+
+
+def tell_refund(*, refund_id: int, at: datetime) -> None:
+    """The money is on its way back, and why when it was paid once too often."""
+    refund = Refund.objects.select_related("payment__order").get(pk=refund_id)
+    payment = refund.payment
+    facts = {
+        "amount_minor": refund.amount_minor,
+        "currency": payment.received_currency,
+        "reference": payment.reference,
+        "card_label": payment.card_label,
+        "undue": refund.undue,
+    }
+    _to_customer("refund_done", str(refund_id), payment.order, facts, at)
+
+
+def _order_facts(order: Order) -> dict[str, Any]:
+    paid = next((p for p in order.payments.all() if p.succeeded_at), None)
+    return {
+        "lines": [
+            {
+                "name": line.product.name,
+                "face_minor": line.face_minor,
+                "quantity": line.quantity,
+                "rate_bp": line.rate_bp,
+                "price_minor": line.price_minor,
+            }
+            for line in order.lines.all()
+        ],
+        "currency": order.currency,
+        "face_minor": order.face_minor,
+        "saving_minor": order.saving_minor,
+        "total_minor": order.total_minor,
+        "reference": paid.reference if paid else "",
+        "card_label": paid.card_label if paid else "",
+        "expected_day": _local(order.cards_expected_from, "%d/%m/%Y"),
+        "expected_from": _local(order.cards_expected_from, "%H:%M"),
+        "expected_until": _local(order.cards_expected_until, "%H:%M"),
+    }
+
+
+def _local(instant: datetime | None, form: str) -> str:
+    return instant.astimezone(PARIS).strftime(form) if instant else ""
+
+
+def _to_customer(event: str, ref: str, order: Order, facts: dict[str, Any], at: datetime) -> None:
+    customer = customer_identity(order.customer_id)
+    queue_mail(
+        event=event,
+        ref=ref,
+        recipient=customer.email,
+        language=customer.language,
+        template=event,
+        context={
+            "name": customer.full_name,
+            "number": order.number,
+            "url": settings.SITE_URL + reverse("orders:detail", args=[order.number]),
+            **facts,
+        },
+        at=at,
+    )

@@ -1,0 +1,66 @@
+"""What the shop does outside requests. Each handler finds out what is already done: it may run twice."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from orders.errors import RefundPending
+from orders.models import Payment
+from orders.services.payment import call_off_payment, cancel_payments_of
+from orders.services.refund import run_refund
+from orders.services.settle import next_poll, settle_payment
+from orders.services.tell import confirm_order, tell_refund, tell_refusal
+from orders.services.webhook import handle_webhook
+from outbox.errors import Retry
+from outbox.registry import handler
+
+# Payments
+
+
+@handler("orders.poll_payment", max_attempts=200)
+def poll_payment(ref: str) -> None:
+    """Settle what no webhook reported, at growing intervals, until there is nothing left to learn."""
+    now = timezone.now()
+    settle_payment(int(ref), now)
+    wait = next_poll(Payment.objects.get(pk=int(ref)), now)
+    if wait is not None:
+        raise Retry(after=wait)
+
+
+@handler("orders.handle_webhook", max_attempts=200)
+def webhook_came(ref: str) -> None:
+    provider, _, event_id = ref.partition(":")
+    handle_webhook(provider=provider, event_id=event_id, at=timezone.now())
+
+
+@handler("orders.call_off_payment")
+def payment_called_off(ref: str) -> None:
+    call_off_payment(int(ref), timezone.now())
+
+
+@handler("orders.cancel_payments")
+def order_cancelled(ref: str) -> None:
+    cancel_payments_of(int(ref), timezone.now())
+
+
+@handler("orders.run_refund", max_attempts=200)
+def refund_requested(ref: str) -> None:
+    try:
+        run_refund(int(ref), timezone.now())
+    except RefundPending:
+        raise Retry(after=timedelta(hours=1)) from None
+
+
+@handler("orders.confirm_by_mail")
+def order_validated(ref: str) -> None:
+    confirm_order(order_id=int(ref), at=timezone.now())
+
+
+@handler("orders.tell_refusal")
+def payment_refused(ref: str) -> None:
+    tell_refusal(payment_id=int(ref), at=timezone.now())
+
+
+@handler("orders.tell_refund")
+def refund_done(ref: str) -> None:
+    tell_refund(refund_id=int(ref), at=timezone.now())
