@@ -153,11 +153,16 @@ if TESTING:
     CACHES["default"] = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 # What a missing broker may cost a request: nudges are hints, the tick finds every job (see outbox).
 BROKER_TIMEOUTS = {"max_retries": 0, "socket_connect_timeout": 1, "socket_timeout": 5}
+EMBEDDED_BROKER = {"folder": str(DATA_DIR / "broker"), "polling_interval": 0.1}
 CELERY_BROKER_URL = "memory://" if TESTING else REDIS_URL or "embedded://"
-CELERY_BROKER_TRANSPORT_OPTIONS = BROKER_TIMEOUTS if REDIS_URL else {}
+CELERY_BROKER_TRANSPORT_OPTIONS = BROKER_TIMEOUTS if REDIS_URL else EMBEDDED_BROKER
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_ACKS_LATE = True
-CELERY_WORKER_PREFETCH_MULTIPLIER = 4
+CELERY_WORKER_POOL = "threads"
+CELERY_WORKER_CONCURRENCY = env.int("WORKER_THREADS", 2)
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_TIMEZONE = "UTC"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 OUTBOX_TICK_SECONDS = env.float("OUTBOX_TICK_SECONDS", 5 if PRODUCTION else 1)
