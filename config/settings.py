@@ -122,6 +122,10 @@ TEMPLATES = [
         },
     },
 ]
+# Subjects and text parts of mails: the same engine, but what people typed is not HTML-escaped there.
+TEMPLATES.append(
+    {**TEMPLATES[0], "NAME": "text", "OPTIONS": {**TEMPLATES[0]["OPTIONS"], "autoescape": False}}  # type: ignore[dict-item]
+)
 
 FORM_RENDERER = "kernel.forms.Renderer"
 

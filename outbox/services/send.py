@@ -66,9 +66,10 @@ def _render(mail: Mail, secrets: dict[str, Any]) -> dict[str, str]:
         "support_email": settings.SUPPORT_EMAIL,
     }
     with translation.override(mail.language):
-        context["subject"] = " ".join(render_to_string(f"{base}.subject.txt", context).split())
+        subject = render_to_string(f"{base}.subject.txt", context, using="text")
+        context["subject"] = " ".join(subject.split())
         return {
-            "subject": context["subject"],
-            "text": render_to_string(f"{base}.txt", context).strip() + "\n",
-            "html": render_to_string(f"{base}.html", context),
+            "subject": subject,
+            "text": render_to_string(f"{base}.txt", context, using="text").strip() + "\n",
+            "html": render_to_string(f"{base}.html", context, using="django"),
         }
