@@ -1,0 +1,186 @@
+"""What other rooms and the pages may know about people. Reads only."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from django.db.models import Exists, F, OuterRef
+from django.utils.translation import gettext
+
+from accounts.models import StaffRole, User
+from accounts.states import MembershipState
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What stands between a person and ordering: both gates must be open (S3.2)."""
+
+    email_verified: bool = False
+    membership_state: str | None = None
+    organisation_id: int | None = None
+    organisation_name: str = ""
+    membership_id: int | None = None
+    requested_at: datetime | None = None
+    reason: str = ""
+    is_staff: bool = False  # decides for a CSE; nothing to do with Django admin
+
+    @property
+    def may_order(self) -> bool:
+        return self.email_verified and self.membership_state == MembershipState.APPROVED
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A person as printed on an invoice and greeted in a mail."""
+
+    user_id: int
+    full_name: str
+    title: str
+    email: str
+    language: str
+    address_lines: tuple[str, ...]
+    country: str
+    organisation_id: int | None
+    organisation_name: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the way to ordering; `state` is "done", "current" or "todo"."""
+
+    label: str
+    state: str
+    note: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class StaffOf:
+    """A CSE whose requests a person decides."""
+
+    organisation_id: int
+    name: str
+
+
+@dataclass(frozen=True)
+class StaffScope:
+    """The CSEs of a staff member, and whether a second factor is set up."""
+
+    organisations: tuple[StaffOf, ...] = ()
+    has_second_factor: bool = False
+
+
+def ordering_gate(user_id: int | None) -> Gate:
+    """The two gates of a person, by the latest membership. One query, none for nobody."""
+    if user_id is None:
+        return Gate()
+    verified = EmailAddress.objects.filter(
+        user_id=OuterRef("pk"), email__iexact=OuterRef("email"), verified=True
+    )
+    row = (
+        User.objects.filter(pk=user_id)
+        .order_by("-memberships__id")
+        .values_list(
+            Exists(verified),
+            "memberships__state",
+            "memberships__organisation_id",
+            "memberships__organisation__name",
+            "memberships__id",
+            "memberships__requested_at",
+            "memberships__reason",
+            Exists(StaffRole.objects.filter(user_id=OuterRef("pk"))),
+        )
+        .first()
+    )
+    if row is None:
+        return Gate()
+    verified_now, state, organisation_id, name, membership_id, requested_at, reason, is_staff = row
+    return Gate(
+        email_verified=verified_now,
+        membership_state=state,
+        organisation_id=organisation_id,
+        organisation_name=name or "",
+        membership_id=membership_id,
+        requested_at=requested_at,
+        reason=reason or "",
+        is_staff=is_staff,
+    )
+
+
+def customer_identity(user_id: int) -> Identity:
+    """The person as of now, for documents and mails. One query."""
+    user = (
+        User.objects.filter(pk=user_id)
+        .annotate(
+            organisation_id=F("memberships__organisation_id"),
+            organisation_name=F("memberships__organisation__name"),
+        )
+        .order_by("-memberships__id")[:1]
+        .get()
+    )
+    place = f"{user.postal_code} {user.city}".strip()
+    lines = (user.address_line1, user.address_line2, place)
+    return Identity(
+        user_id=user.pk,
+        full_name=user.get_full_name() or user.email,
+        title=user.get_title_display() if user.title else "",
+        email=user.email,
+        language=user.language,
+        address_lines=tuple(line for line in lines if line),
+        country=user.country,
+        organisation_id=user.organisation_id,
+        organisation_name=user.organisation_name or "",
+    )
+
+
+def staff_scope(user_id: int | None) -> StaffScope:
+    """The CSEs that a person may decide for. One query."""
+    if user_id is None:
+        return StaffScope()
+    rows = list(
+        StaffRole.objects.filter(user_id=user_id, organisation__is_active=True)
+        .order_by("organisation__name")
+        .values_list(
+            "organisation_id",
+            "organisation__name",
+            Exists(Authenticator.objects.filter(user_id=user_id).exclude(type="recovery_codes")),
+        )
+    )
+    return StaffScope(
+        organisations=tuple(StaffOf(pk, name) for pk, name, _ in rows),
+        has_second_factor=any(enrolled for *_, enrolled in rows),
+    )
+
+
+def waiting_steps(gate: Gate) -> list[Step]:
+    """The two gates as steps, in the order in which a person meets them (S3.2). No query."""
+    asked = gate.membership_state is not None
+    approved = gate.membership_state == MembershipState.APPROVED
+    decider = gate.organisation_name or gettext("l'équipe Mirabelle")
+    return [
+        Step(gettext("Demande envoyée"), "done" if asked else "current", at=gate.requested_at),
+        Step(
+            gettext("Confirmation de votre e-mail"),
+            "done" if gate.email_verified else "current",
+            note="" if gate.email_verified else gettext("Ouvrez le lien reçu par e-mail."),
+        ),
+        Step(
+            gettext("Validation par votre CSE"),
+            "done" if approved else "current" if asked else "todo",
+            note=_approval_note(gate, decider),
+        ),
+        Step(gettext("Compte ouvert"), "done" if gate.may_order else "todo"),
+    ]
+
+
+def _approval_note(gate: Gate, decider: str) -> str:
+    notes = {
+        MembershipState.PENDING: gettext("%(who)s doit encore valider votre demande."),
+        MembershipState.REFUSED: gettext("%(who)s n'a pas validé votre demande."),
+        MembershipState.SUSPENDED: gettext("%(who)s a suspendu votre accès."),
+        MembershipState.LEFT: gettext("Votre adhésion est terminée."),
+    }
+    if gate.membership_state not in notes:
+        return ""
+    return notes[MembershipState(gate.membership_state)] % {"who": decider[:1].upper() + decider[1:]}

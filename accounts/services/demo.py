@@ -1,0 +1,39 @@
+"""People for the demo and for tests: accounts that are ready to sign in."""
+
+from datetime import datetime
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.models import Authenticator
+from django.db import transaction
+
+from accounts.models import StaffRole, User
+
+DEMO_TOTP_SECRET = "MIRABELLEDEMO2345MIRABELLEDEMO23"  # noqa: S105  base32; printed on the demo's own page
+
+
+def add_person(*, email: str, password: str, at: datetime, verified: bool = True, **fields: Any) -> User:
+    """An account with its e-mail address, or the one that exists."""
+    with transaction.atomic():
+        user = User.objects.filter(email=email).first()
+        if user is None:
+            user = User.objects.create_user(email, password, date_joined=at, **fields)
+        EmailAddress.objects.update_or_create(
+            user=user, email=email, defaults={"verified": verified, "primary": True}
+        )
+    return user
+
+
+def add_staff_role(*, user_id: int, organisation_id: int) -> None:
+    """Let a person decide the requests of a CSE."""
+    StaffRole.objects.get_or_create(user_id=user_id, organisation_id=organisation_id)
+
+
+def enrol_totp(*, user_id: int, secret: str = DEMO_TOTP_SECRET) -> None:
+    """Set up an authenticator app with a known secret, as if the person had scanned its QR code."""
+    Authenticator.objects.update_or_create(
+        user_id=user_id,
+        type=Authenticator.Type.TOTP,
+        defaults={"data": {"secret": get_adapter().encrypt(secret)}},
+    )
