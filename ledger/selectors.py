@@ -1,0 +1,154 @@
+"""What the books say. Reads only; every function has a fixed number of queries."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import BooleanField, Case, DateTimeField, Field, Q, Sum, Value, When
+
+from kernel.calendar import FAR_FUTURE
+from ledger.models import Account, Hold, Lot, LotMove, Transfer
+from ledger.states import AccountKind, HoldState, SpendContext, TransferRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Minor units. `available` is usable now (of which `restricted` only in some places or in one go),
+    `pending` becomes usable from `activates_next_at` on, `held` is set aside.
+
+    `expires_next_at`: when the first part of `available` ends; None for never or nothing.
+    """
+
+    available: int = 0
+    pending: int = 0
+    held: int = 0
+    restricted: int = 0
+    expires_next_at: datetime | None = None
+    expires_next: int = 0
+    activates_next_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of an account's history. `amount` is signed; `balance_after` counts pending value too."""
+
+    id: int
+    transfer_id: UUID
+    at: datetime
+    kind: str
+    amount: int
+    balance_after: int
+    note: str
+
+
+def balance(account_id: int, *, at: datetime) -> Balance:
+    """What the account holds at `at`. One query; an unknown account holds nothing."""
+    return balances([account_id], at=at)[account_id]
+
+
+def balances(account_ids: Iterable[int], *, at: datetime) -> dict[int, Balance]:
+    """`balance` of many accounts, in one query."""
+    wanted = set(account_ids)
+    lots = Lot.objects.filter(account_id__in=wanted, is_open=True, expires_at__gt=at).values_list(
+        "account_id", "remaining", "activates_at", "expires_at", _restricted()
+    )
+    holds = Hold.objects.filter(account_id__in=wanted, state=HoldState.OPEN.value).values_list(
+        "account_id", "amount", *_nothing(DateTimeField(), DateTimeField(), BooleanField())
+    )
+    parts: dict[int, list[_Part]] = defaultdict(list)
+    for account_id, *part in lots.union(holds, all=True):
+        parts[account_id].append(_Part(*part))
+    return {account_id: _sum_up(parts[account_id], at) for account_id in wanted}
+
+
+def spendable(account_id: int, *, at: datetime, spend: SpendContext) -> int:
+    """Minor units that a debit in these circumstances could take. Zero for a frozen account. One query."""
+    lots = Lot.objects.filter(account_id=account_id, is_open=True, account__frozen=False)
+    return sum(lot.remaining for lot in lots if lot.fits(spend, at=at))
+
+
+def history(account_id: int, *, before: int | None = None, limit: int = 50) -> list[Entry]:
+    """The account's entries, newest first; `before` is the id of the last entry already seen. One query."""
+    moves = LotMove.objects.filter(account_id=account_id, leads=True).select_related("transfer")
+    if before is not None:
+        moves = moves.filter(pk__lt=before)
+    return [_entry(move) for move in moves.order_by("-pk")[:limit]]
+
+
+def transfer(transfer_id: UUID) -> TransferRecord | None:
+    """One transfer, or None."""
+    found = Transfer.objects.filter(pk=transfer_id).first()
+    return found.record() if found else None
+
+
+def is_frozen(account_id: int) -> bool:
+    """Whether the account gives nothing out."""
+    return Account.objects.filter(pk=account_id, frozen=True).exists()
+
+
+def system_net(code: str, unit: str) -> int:
+    """What a system account has received minus what it has given, in minor units.
+
+    Two sums over its transfers: for reports and audits, not for pages.
+    """
+    wanted = Q(kind=AccountKind.SYSTEM.value, code=code, unit=unit)
+    account = Account.objects.filter(wanted).first()
+    if account is None:
+        return 0
+    received = Transfer.objects.filter(credit_account=account).aggregate(total=Sum("amount"))["total"]
+    given = Transfer.objects.filter(debit_account=account).aggregate(total=Sum("amount"))["total"]
+    return (received or 0) - (given or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """An open lot, or (without dates) an open hold."""
+
+    amount: int
+    activates_at: datetime | None
+    expires_at: datetime | None
+    restricted: bool | None
+
+
+def _sum_up(parts: list[_Part], at: datetime) -> Balance:
+    lots = [(p.activates_at, p.expires_at, p) for p in parts if p.activates_at and p.expires_at]
+    usable = [(ends, p) for starts, ends, p in lots if starts <= at]
+    pending = [(starts, p) for starts, _, p in lots if starts > at]
+    soonest = min((ends for ends, _ in usable if ends < FAR_FUTURE), default=None)
+    return Balance(
+        available=sum(p.amount for _, p in usable),
+        pending=sum(p.amount for _, p in pending),
+        held=sum(p.amount for p in parts if p.activates_at is None),
+        restricted=sum(p.amount for _, p in usable if p.restricted),
+        expires_next_at=soonest,
+        expires_next=sum(p.amount for ends, p in usable if ends == soonest),
+        activates_next_at=min((starts for starts, _ in pending), default=None),
+    )
+
+
+def _restricted() -> Case:
+    return Case(
+        When(~Q(outlets="") | Q(single_purchase=True), then=Value(value=True)),
+        default=Value(value=False),
+        output_field=BooleanField(null=True),
+    )
+
+
+def _nothing(*fields: "Field[Any, Any]") -> list[Value]:
+    return [Value(None, output_field=field) for field in fields]
+
+
+def _entry(move: LotMove) -> Entry:
+    transfer = move.transfer
+    return Entry(
+        id=move.pk,
+        transfer_id=transfer.pk,
+        at=transfer.occurred_at,
+        kind=transfer.kind,
+        amount=transfer.amount if move.delta > 0 else -transfer.amount,
+        balance_after=move.balance_after,
+        note=transfer.note,
+    )

@@ -1,0 +1,110 @@
+"""Credit: a new lot in a customer's account, against a system account."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from kernel.calendar import FAR_FUTURE
+from ledger.errors import InvalidPeriod, KeyReused
+from ledger.models import Account, Lot, Transfer
+from ledger.services import books
+from ledger.services.open import system_account
+from ledger.states import CreditRequest, Restriction, TransferRecord
+
+ANYWHERE = Restriction()
+
+
+def credit(
+    *,
+    key: UUID,
+    account_id: int,
+    source: str,
+    amount: int,
+    kind: str,
+    at: datetime,
+    activates_at: datetime | None = None,
+    expires_at: datetime = FAR_FUTURE,
+    restriction: Restriction | None = None,
+    note: str = "",
+) -> TransferRecord:
+    """Put `amount` minor units into a new lot, usable in `[activates_at or at, expires_at)`.
+
+    `source` is the code of the system account that gives. The same request again returns the first result.
+    A frozen account still receives. Refuses `AccountUnknown`, `InvalidAmount`, `InvalidPeriod`, `KeyReused`.
+    """
+    request = CreditRequest(
+        key=key,
+        account_id=account_id,
+        source=source,
+        amount=amount,
+        kind=kind,
+        at=at,
+        activates_at=activates_at,
+        expires_at=expires_at,
+        restriction=restriction or ANYWHERE,
+        note=note,
+    )
+    return credit_many([request])[0]
+
+
+def credit_many(entries: Sequence[CreditRequest]) -> list[TransferRecord]:
+    """Many credits, all or none, in a fixed number of statements; results in the order of `entries`.
+
+    Same promises and refusals as `credit`. A key may stand only once in `entries`.
+    """
+    told = {entry.key: _check(entry) for entry in entries}
+    if len(told) != len(entries):
+        raise KeyReused(entries[0].key)
+    if not entries:
+        return []
+    with books.one_transaction():
+        accounts = books.lock_accounts(entry.account_id for entry in entries)
+        results = books.first_results(told)
+        fresh = [entry for entry in entries if entry.key not in results]
+        if fresh:
+            postings = [_posting(entry, accounts[entry.account_id], told[entry.key]) for entry in fresh]
+            books.write(postings, books.book_values(accounts))
+            results |= {posting.transfer.pk: posting.transfer.record() for posting in postings}
+        return [results[entry.key] for entry in entries]
+
+
+def _check(entry: CreditRequest) -> str:
+    books.check_amount(entry.amount)
+    books.check_kind(entry.kind)
+    if (entry.activates_at or entry.at) >= entry.expires_at:
+        raise InvalidPeriod
+    return books.fingerprint(
+        "credit",
+        entry.account_id,
+        entry.source,
+        entry.amount,
+        entry.kind,
+        entry.activates_at,
+        entry.expires_at,
+        entry.restriction,
+        entry.note,
+    )
+
+
+def _posting(entry: CreditRequest, account: Account, told: str) -> books.Posting:
+    transfer = Transfer(
+        id=entry.key,
+        debit_account_id=system_account(entry.source, account.unit),
+        credit_account=account,
+        amount=entry.amount,
+        kind=entry.kind,
+        occurred_at=entry.at,
+        fingerprint=told,
+        note=entry.note,
+    )
+    lot = Lot(
+        account=account,
+        origin=transfer,
+        amount=entry.amount,
+        remaining=entry.amount,
+        activates_at=entry.activates_at or entry.at,
+        expires_at=entry.expires_at,
+        outlets="\n".join(sorted(entry.restriction.outlets)),
+        single_purchase=entry.restriction.single_purchase,
+    )
+    return books.Posting(transfer, [(lot, entry.amount)], [lot])

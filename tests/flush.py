@@ -1,0 +1,28 @@
+"""The ledger's triggers refuse what Django's `flush` does between tests: take them away for the moment.
+
+`flush` ends with `post_migrate`, which puts them back (see `ledger.receivers`).
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.management.commands import flush
+from django.db import connections
+
+from ledger import rules
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _let_tests_flush() -> Iterator[None]:
+    handle = flush.Command.handle
+
+    def unguarded(self: flush.Command, **options: Any) -> None:
+        connection = connections[options["database"]]
+        if rules.tables_exist(connection):
+            rules.remove(connection)
+        handle(self, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flush.Command, "handle", unguarded)
+        yield
