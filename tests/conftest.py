@@ -6,6 +6,7 @@ import pytest
 from django.core.cache import cache
 from django.db import connection
 
+from tests.flush import _let_tests_flush  # noqa: F401 (a fixture for every test)
 from tests.support import postgres_missing, redis_missing
 
 
