@@ -248,16 +248,6 @@ EMAIL_BACKEND = "sandbox.mail.MailboxBackend" if SANDBOX else "django.core.mail.
 if not SANDBOX:
     vars().update(env.email_url("EMAIL_URL", default="smtp://localhost:25"))
 
-# The company on invoices. The demo's is invented.
-SELLER_NAME = env.str("SELLER_NAME", "Mirabelle Démonstration")
-SELLER_LEGAL_FORM = env.str("SELLER_LEGAL_FORM", "SAS au capital de 10 000 €, RCS Exempleville 000 000 000")
-SELLER_ADDRESS = env.list("SELLER_ADDRESS", default=["1 rue du Verger"])
-SELLER_POSTCODE = env.str("SELLER_POSTCODE", "00000")
-SELLER_CITY = env.str("SELLER_CITY", "Exempleville")
-SELLER_COUNTRY = env.str("SELLER_COUNTRY", "FR")
-SELLER_SIRET = env.str("SELLER_SIRET", "00000000000000")
-SELLER_VAT_NUMBER = env.str("SELLER_VAT_NUMBER", "FR00000000000")
-
 # Payment and issuing: names to dotted classes, and the delays that the customer sees (seconds).
 PAYMENT_GATEWAY = env.str("PAYMENT_GATEWAY", "bank" if SANDBOX else "stripe")
 PAYMENT_GATEWAYS = {
@@ -273,8 +263,16 @@ PAYMENT_EXPIRES_AFTER = env.int("PAYMENT_EXPIRES_AFTER", 3600)
 ORDER_EXPIRES_AFTER = env.int("ORDER_EXPIRES_AFTER", 86_400)
 TIMELINE_POLL_SECONDS = env.int("TIMELINE_POLL_SECONDS", 30 if PRODUCTION else 2)
 SANDBOX_CONFIRM_AFTER = env.int("SANDBOX_CONFIRM_AFTER", 8)
+ISSUERS = {
+    "own": "wallet.issuers.own.OwnIssuer",
+    "stock": "wallet.issuers.stock.StockIssuer",
+}
 ISSUE_DELAY_MIN = env.int("ISSUE_DELAY_MIN", 7200 if PRODUCTION else 8)
 ISSUE_DELAY_MAX = env.int("ISSUE_DELAY_MAX", 14400 if PRODUCTION else 16)
+
+# Giving a card away
+CLAIM_LINK_DAYS = env.int("CLAIM_LINK_DAYS", 30)
+CLAIM_LINKS_PER_DAY = env.int("CLAIM_LINKS_PER_DAY", 20)
 
 # Content Security Policy: nothing inline, nothing foreign. /admin/ relaxes it for itself.
 CONTENT_SECURITY_POLICY = {

@@ -1,9 +1,3 @@
-from django.urls import path
+from django.urls import URLPattern
 
-from kernel import pages
-
-urlpatterns = [
-    path("aide/", pages.help_page, name="help"),
-    path("confidentialite/", pages.privacy, name="privacy"),
-    path("accessibilite/", pages.accessibility, name="accessibility"),
-]
+urlpatterns: list[URLPattern] = []

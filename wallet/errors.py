@@ -1,0 +1,39 @@
+"""Why the wallet says no."""
+
+from kernel.errors import DomainError
+
+
+class CardNotUsable(DomainError):
+    """The card is blocked, void, expired, or waiting to be claimed."""
+
+
+class CardAlreadyUsed(DomainError):
+    """Some of the card's value was spent, or the card was given away: it cannot be taken back."""
+
+
+class AlreadySent(DomainError):
+    """A link for this card is open: it must be revoked before another is sent."""
+
+
+class LinkNotOpen(DomainError):
+    """The link is unknown, expired, revoked or used. One answer for all."""
+
+
+class TooManyLinks(DomainError):
+    """The sender sent too many links today."""
+
+
+class OutOfStock(DomainError):
+    """No code of this value is left in the pool."""
+
+
+class ImportRefused(DomainError):
+    """The file cannot be read as a list of codes. The message says why, in the reader's language."""
+
+
+class IssuerUnreachable(DomainError):
+    """The issuer did not answer: nobody knows whether the card exists. Ask with `lookup`, same key."""
+
+
+class IssuerRefused(DomainError):
+    """The issuer said no for good. A person decides what comes next."""

@@ -1,0 +1,45 @@
+"""A lost card is blocked at once by its holder; an operator unblocks it."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from wallet.errors import CardNotUsable
+from wallet.models import Card, CardEvent
+from wallet.states import CARD_MACHINE, CardEventKind, CardState
+
+
+def block_card(*, card_id: UUID, actor_id: int, at: datetime, note: str = "") -> None:
+    """No till takes the card from now on: `spend_card` looks under the same lock. Its value is kept.
+
+    Blocking twice changes nothing.
+
+    Refuses `CardNotUsable` for a void card.
+    """
+    with transaction.atomic():
+        card = Card.objects.select_for_update(of=("self",)).get(pk=card_id)
+        if card.state == CardState.BLOCKED:
+            return
+        if card.state == CardState.VOID:
+            raise CardNotUsable(card.masked)
+        _move(card, CardState.BLOCKED)
+        _note(card, CardEventKind.BLOCKED, actor_id, at, note)
+
+
+def unblock_card(*, card_id: UUID, actor_id: int, at: datetime, note: str = "") -> None:
+    """The card can be spent again. Refuses `TransitionRefused` unless it is blocked."""
+    with transaction.atomic():
+        card = Card.objects.select_for_update(of=("self",)).get(pk=card_id)
+        _move(card, CardState.ACTIVE)
+        _note(card, CardEventKind.UNBLOCKED, actor_id, at, note)
+
+
+def _move(card: Card, target: CardState) -> None:
+    CARD_MACHINE.check(CardState(card.state), target)
+    card.state = target
+    card.save(update_fields=["state"])
+
+
+def _note(card: Card, kind: CardEventKind, actor_id: int, at: datetime, note: str) -> None:
+    CardEvent.objects.create(card=card, kind=kind, at=at, actor_id=actor_id, note=note[:200])

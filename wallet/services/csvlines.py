@@ -1,0 +1,140 @@
+"""Reading a line of a code file: strict, and never echoing what it read."""
+
+import csv
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.utils.translation import gettext as _
+
+from wallet.errors import ImportRefused
+
+MAX_LINE_BYTES = 4096
+MAX_FACE_MINOR = 10_000_000
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+DELIMITERS = ";,\t"
+NAMES = {
+    "number": {"code", "numero", "number", "carte", "card"},
+    "face": {"valeur", "montant", "value", "amount", "face"},
+    "expires_on": {"expiration", "expire_le", "date_expiration", "date_d_expiration", "expiry", "expires_on"},
+    "currency": {"devise", "currency"},
+}
+REQUIRED = ("number", "face", "expires_on")
+NUMBER = re.compile(r"[0-9A-Za-z]{8,40}", re.ASCII)
+AMOUNT = re.compile(r"([0-9]{1,6})(?:[.,]([0-9]{1,2}))?", re.ASCII)
+CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
+
+
+class LineRefused(Exception):
+    """Carries the key of the reason; `reason_text` words it."""
+
+
+@dataclass(frozen=True)
+class ParsedCode:
+    number: str
+    face_minor: int
+    currency: str
+    expires_on: date
+
+
+def reason_text(reason: str) -> str:
+    """Why a line was refused, in the reader's language."""
+    texts = {
+        "columns": _("Le nombre de colonnes ne correspond pas à la première ligne."),
+        "quotes": _("Des guillemets ne sont pas fermés."),
+        "formula": _("Une cellule commence comme une formule (=, +, -, @)."),
+        "number": _("Le code doit compter 8 à 40 lettres et chiffres, sans espace."),
+        "face": _("La valeur n'est pas un montant positif avec deux décimales au plus."),
+        "currency": _("La devise n'est pas un code de trois lettres."),
+        "date": _("La date d'expiration n'est pas une date (JJ/MM/AAAA ou AAAA-MM-JJ)."),
+        "expired": _("La date d'expiration est passée."),
+        "twice": _("Ce code figure déjà plus haut dans le fichier."),
+        "taken": _("Ce code est déjà celui d'une carte émise."),
+        "too_long": _("La ligne est trop longue."),
+    }
+    return texts.get(reason, reason)
+
+
+def header_columns(header: bytes) -> tuple[dict[str, int], str]:
+    """Where each column is, and the delimiter. Refuses `ImportRefused` for what is no such file."""
+    if header.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in header:
+        raise ImportRefused(
+            _("Ce fichier est en UTF-16 ou n'est pas du texte. Enregistrez-le en « CSV UTF-8 ».")
+        )
+    if header.startswith(b"PK\x03\x04"):
+        raise ImportRefused(_("Ce fichier est un classeur. Enregistrez-le en « CSV UTF-8 »."))
+    text = decode(header.rstrip(b"\r")[:MAX_LINE_BYTES]).removeprefix("\ufeff")
+    delimiter = max(DELIMITERS, key=text.count)
+    names = [_plain(name) for name in text.split(delimiter)]
+    columns = {
+        field: place for field, known in NAMES.items() for place, name in enumerate(names) if name in known
+    }
+    missing = [field for field in REQUIRED if field not in columns]
+    if missing:
+        raise ImportRefused(
+            _("La première ligne doit nommer les colonnes « code », « valeur » et « expiration ».")
+        )
+    return {**columns, "width": len(names)}, delimiter
+
+
+def decode(raw: bytes) -> str:
+    """UTF-8, else Windows-1252: codes are ASCII, so a wrong guess can only refuse a line."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("cp1252", errors="replace")
+
+
+def parse_line(
+    line: str, *, columns: dict[str, int], delimiter: str, currency: str, today: date
+) -> ParsedCode:
+    """The code on one line. Raises `LineRefused` with the key of the first reason found."""
+    cells = _cells(line, delimiter)
+    if len(cells) != columns["width"]:
+        raise LineRefused("columns")
+    if any(cell.startswith(FORMULA) for cell in cells):
+        raise LineRefused("formula")
+    number = cells[columns["number"]]
+    if not NUMBER.fullmatch(number):
+        raise LineRefused("number")
+    unit = cells[columns["currency"]].upper() if "currency" in columns else currency
+    if not CURRENCY.fullmatch(unit):
+        raise LineRefused("currency")
+    return ParsedCode(number, _face(cells[columns["face"]]), unit, _day(cells[columns["expires_on"]], today))
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    if len(line) > MAX_LINE_BYTES:
+        raise LineRefused("too_long")
+    try:
+        return [cell.strip(" \u00a0") for cell in next(csv.reader([line], delimiter=delimiter, strict=True))]
+    except (csv.Error, StopIteration):
+        raise LineRefused("quotes") from None
+
+
+def _face(cell: str) -> int:
+    found = AMOUNT.fullmatch(cell.removesuffix("€").rstrip(" \u00a0"))
+    minor = int(found[1]) * 100 + int((found[2] or "0").ljust(2, "0")) if found else 0
+    if not 0 < minor <= MAX_FACE_MINOR:
+        raise LineRefused("face")
+    return minor
+
+
+def _day(cell: str, today: date) -> date:
+    for form in ("%d/%m/%Y", "%Y-%m-%d"):
+        try:
+            day = datetime.strptime(cell, form).date()  # noqa: DTZ007 - a date on a calendar, no instant
+        except ValueError:
+            continue
+        if day < today:
+            raise LineRefused("expired")
+        return day
+    raise LineRefused("date")
+
+
+def _plain(name: str) -> str:
+    """`« Date d'expiration »` → `date_d_expiration`, without accents."""
+    bare = unicodedata.normalize("NFKD", name.strip(' "\u00a0').lower())
+    letters = "".join(char for char in bare if not unicodedata.combining(char))
+    return re.sub(r"[^a-z0-9]+", "_", letters).strip("_")

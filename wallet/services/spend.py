@@ -1,0 +1,34 @@
+"""A shop takes value from a card. Merchants with terminals will call this too."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from kernel.calendar import local_date
+from ledger.services.debit import debit
+from wallet.errors import CardNotUsable
+from wallet.models import Card
+from wallet.states import CardState
+
+
+def spend_card(*, card_id: UUID, key: UUID, amount_minor: int, shop: str, at: datetime) -> None:
+    """Debit `amount_minor` for `shop`, in one or several times until the last valid day (S3.9).
+
+    The same `key` again gives the first result. Refuses `CardNotUsable`, and the ledger's
+    `InsufficientBalance` and `KeyReused`.
+    """
+    with transaction.atomic():
+        card = Card.objects.select_for_update(of=("self",)).get(pk=card_id)
+        usable = card.state == CardState.ACTIVE and local_date(at) <= card.expires_on
+        if not usable or card.account_id is None:
+            raise CardNotUsable(card.masked)
+        debit(
+            key=key,
+            account_id=card.account_id,
+            sink="merchant",
+            amount=amount_minor,
+            kind="purchase",
+            at=at,
+            note=shop,
+        )

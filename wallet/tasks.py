@@ -1,0 +1,40 @@
+"""The wallet's jobs. Each asks a service, which finds out what is already done."""
+
+import time
+from datetime import timedelta
+
+from django.utils import timezone
+
+from outbox.errors import Retry
+from outbox.registry import handler
+from wallet.selectors import issue_state
+from wallet.services.issue import issue_batch
+from wallet.services.plan import ISSUE_JOB
+from wallet.services.shelve import shelve_next_piece, warn_if_low
+from wallet.services.stock import IMPORT_JOB
+
+ASK_AGAIN = timedelta(seconds=30)
+OUT_OF_STOCK = timedelta(minutes=10)
+READ_FOR_SECONDS = 15
+
+
+@handler(ISSUE_JOB)
+def run_issue_batch(ref: str) -> None:
+    """Issue; come back while an issuer owes an answer or a shelf is empty."""
+    issue_batch(batch=ref, at=timezone.now())
+    state = issue_state(ref)
+    for pool_slug in state.pools:
+        warn_if_low(pool_slug=pool_slug, at=timezone.now())
+    if state.unanswered:
+        raise Retry(after=ASK_AGAIN)
+    if state.waiting:
+        raise Retry(after=OUT_OF_STOCK)
+
+
+@handler(IMPORT_JOB)
+def run_import_stock(ref: str) -> None:
+    """Read for a while, then let other jobs have their turn."""
+    ends_at = time.monotonic() + READ_FOR_SECONDS
+    while shelve_next_piece(import_id=int(ref), at=timezone.now()):
+        if time.monotonic() > ends_at:
+            raise Retry(after=timedelta(0))
