@@ -248,6 +248,16 @@ EMAIL_BACKEND = "sandbox.mail.MailboxBackend" if SANDBOX else "django.core.mail.
 if not SANDBOX:
     vars().update(env.email_url("EMAIL_URL", default="smtp://localhost:25"))
 
+# The company on invoices. The demo's is invented.
+SELLER_NAME = env.str("SELLER_NAME", "Mirabelle Démonstration")
+SELLER_LEGAL_FORM = env.str("SELLER_LEGAL_FORM", "SAS au capital de 10 000 €, RCS Exempleville 000 000 000")
+SELLER_ADDRESS = env.list("SELLER_ADDRESS", default=["1 rue du Verger"])
+SELLER_POSTCODE = env.str("SELLER_POSTCODE", "00000")
+SELLER_CITY = env.str("SELLER_CITY", "Exempleville")
+SELLER_COUNTRY = env.str("SELLER_COUNTRY", "FR")
+SELLER_SIRET = env.str("SELLER_SIRET", "00000000000000")
+SELLER_VAT_NUMBER = env.str("SELLER_VAT_NUMBER", "FR00000000000")
+
 # Payment and issuing: names to dotted classes, and the delays that the customer sees (seconds).
 PAYMENT_GATEWAY = env.str("PAYMENT_GATEWAY", "bank" if SANDBOX else "stripe")
 PAYMENT_GATEWAYS = {

@@ -33,7 +33,7 @@ class SealKeyUnknown(DomainError):
 
 def seal(plaintext: str | bytes, *, bound_to: str) -> str:
     """`plaintext` sealed with the newest key; it opens only for `bound_to`, the row it belongs to."""
-    key_id = _newest_key_id()
+    key_id = newest_key_id()
     data = plaintext.encode() if isinstance(plaintext, str) else plaintext
     nonce = os.urandom(NONCE_BYTES)
     sealed = _ciphers()[key_id].encrypt(nonce, data, _associated(key_id, bound_to))
@@ -60,7 +60,12 @@ def unseal_text(token: str, *, bound_to: str) -> str:
 
 def needs_reseal(token: str) -> bool:
     """Whether an older key than the newest sealed `token`."""
-    return token.partition(".")[0] != _newest_key_id()
+    return token.partition(".")[0] != newest_key_id()
+
+
+def newest_key_id() -> str:
+    """The id of the key that `seal` uses now."""
+    return next(iter(_ciphers()))
 
 
 def blind_index(value: str, *, purpose: str) -> str:
@@ -71,10 +76,6 @@ def blind_index(value: str, *, purpose: str) -> str:
 
 def _associated(key_id: str, bound_to: str) -> bytes:
     return f"{key_id}\0{bound_to}".encode()
-
-
-def _newest_key_id() -> str:
-    return next(iter(_ciphers()))
 
 
 def _ciphers() -> dict[str, AESGCM]:

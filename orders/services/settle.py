@@ -84,6 +84,9 @@ def next_poll(payment: Payment, at: datetime) -> timedelta | None:
     return min(max(timedelta(seconds=settings.PAYMENT_POLL_AFTER), age / 2), LONGEST_WAIT)
 
 
-def hurry(payment_id: int, *, at: datetime) -> None:
+def hurry_order(order_id: int, *, at: datetime) -> None:
     """The customer came back from the bank: ask now rather than at the next turn."""
-    reschedule(kind="orders.poll_payment", ref=str(payment_id), due_at=at)
+    newest = Payment.objects.filter(order=order_id, succeeded_at__isnull=True).order_by("-pk")
+    payment_id = newest.values_list("pk", flat=True).first()
+    if payment_id is not None:
+        reschedule(kind="orders.poll_payment", ref=str(payment_id), due_at=at)

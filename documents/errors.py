@@ -1,0 +1,19 @@
+"""What documents refuse."""
+
+from kernel.errors import DomainError
+
+
+class BarcodeTextUnfit(DomainError):
+    """The text is empty, too long, or has characters that the symbology can't carry."""
+
+
+class RenderingFailed(DomainError):
+    """The template asked for something outside itself, or the engine could not lay it out."""
+
+
+class DocumentDamaged(DomainError):
+    """The stored bytes are not those that were stored."""
+
+
+class InvoiceIncomplete(DomainError):
+    """An invoice lacks what the law or the standard requires; the message names it."""

@@ -1,0 +1,88 @@
+"""To the bank and back, and what banks tell us by themselves."""
+
+from django.contrib import messages
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBadRequest,
+    HttpResponseNotFound,
+    HttpResponseRedirect,
+)
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from kernel.access import Audience, allow
+from kernel.errors import DomainError
+from orders.errors import OrderNotPayable, PaymentInProgress
+from orders.gateways.base import GatewayRefused, GatewayUnavailable, UnknownGateway, WebhookForged
+from orders.models import Order
+from orders.services.payment import start_payment
+from orders.services.settle import hurry_order
+from orders.services.webhook import receive_webhook
+from orders.states import OrderState
+
+
+@allow(Audience.SIGNED_IN)
+@require_http_methods(["GET", "POST"])
+def pay(request: HttpRequest, number: str) -> HttpResponse:
+    order = _order_of(request, number)
+    if request.method == "POST":
+        return _go_to_bank(request, order)
+    if order.state != OrderState.AWAITING_PAYMENT:
+        return _back_to(order)
+    return render(request, "orders/pay.html", {"order": order, "active": "orders"})
+
+
+def _go_to_bank(request: HttpRequest, order: Order) -> HttpResponse:
+    try:
+        bank = start_payment(order_id=order.pk, customer_id=order.customer_id, at=timezone.now())
+    except DomainError as refusal:
+        messages.error(request, _sentence(refusal))
+        return _back_to(order)
+    return HttpResponseRedirect(bank, status=303)
+
+
+def _sentence(refusal: DomainError) -> str:
+    match refusal:
+        case OrderNotPayable():
+            return gettext("Cette commande n’attend plus de paiement.")
+        case PaymentInProgress():
+            return gettext("Votre banque étudie déjà un paiement de cette commande. Attendez sa réponse.")
+        case GatewayUnavailable() | GatewayRefused():
+            return gettext("La banque ne répond pas. Votre commande est gardée : réessayez dans un instant.")
+    raise refusal
+
+
+@allow(Audience.SIGNED_IN)
+@require_GET
+def come_back(request: HttpRequest, number: str) -> HttpResponse:
+    """The customer is back from the bank. What the address says is no proof: the bank is asked, by a job."""
+    order = _order_of(request, number)
+    hurry_order(order.pk, at=timezone.now())
+    return _back_to(order)
+
+
+@csrf_exempt
+@allow(Audience.SERVICE)
+@require_POST
+def webhook(request: HttpRequest, gateway: str) -> HttpResponse:
+    try:
+        receive_webhook(provider=gateway, body=request.body, headers=request.headers, at=timezone.now())
+    except UnknownGateway:
+        return HttpResponseNotFound()
+    except WebhookForged:
+        return HttpResponseBadRequest()
+    return HttpResponse(status=204)
+
+
+def _order_of(request: HttpRequest, number: str) -> Order:
+    placed = Order.objects.exclude(state=OrderState.CART)
+    return get_object_or_404(placed, pk=number.removeprefix("CMD-"), customer=request.user)
+
+
+def _back_to(order: Order) -> HttpResponse:
+    return HttpResponseRedirect(reverse("orders:detail", args=[order.number]), status=303)
