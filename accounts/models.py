@@ -54,8 +54,8 @@ class User(AbstractUser):
     language = models.CharField(_("langue"), max_length=5, default="fr")
 
     USERNAME_FIELD = "email"
-    REQUIRED_FIELDS: list[str] = []
-    objects: ClassVar[UserManager] = UserManager()  # type: ignore[misc]
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+    objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
 
     class Meta:
         verbose_name = _("personne")
