@@ -10,6 +10,7 @@ from allauth.core import context, ratelimit
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.urls import reverse_lazy
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -88,7 +89,15 @@ class KeyField(forms.CharField):
 
     def __init__(self, **kwargs: Any) -> None:
         widget = forms.TextInput(
-            attrs={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"}
+            attrs={
+                "autocomplete": "off",
+                "autocapitalize": "characters",
+                "spellcheck": "false",
+                "hx-post": reverse_lazy("accounts:check_key"),
+                "hx-trigger": "change",
+                "hx-target": "#key-check",
+                "hx-params": "key,csrfmiddlewaretoken",
+            }
         )
         kwargs.setdefault("label", _("Clé d'identification"))
         super().__init__(max_length=40, widget=widget, **kwargs)

@@ -26,6 +26,10 @@ class Gate:
     is_staff: bool = False  # decides for a CSE; nothing to do with Django admin
 
     @property
+    def number(self) -> str:
+        return f"DEM-{self.membership_id:04d}" if self.membership_id else ""
+
+    @property
     def may_order(self) -> bool:
         return self.email_verified and self.membership_state == MembershipState.APPROVED
 

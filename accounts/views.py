@@ -49,7 +49,7 @@ signup = allow(Audience.PUBLIC)(SignupView.as_view())
 @allow(Audience.PUBLIC)
 @require_POST
 def check_key(request: HttpRequest) -> HttpResponse:
-    """What the typed key would do; the fragment under the field (and the whole form without htmx)."""
+    """What the typed key would do; the fragment under the field."""
     form = MembershipRequestForm(request.POST)
     form.is_valid()
     context = {"form": form, "found": getattr(form.fields["key"], "found", None)}
@@ -134,7 +134,7 @@ def profile(request: HttpRequest) -> HttpResponse:
             messages.success(request, _("Vos coordonnées sont enregistrées."))
             return _in_language(redirect("accounts:profile"), details.language)
     status = 422 if form.errors else 200
-    return render(request, "account/profile.html", {"form": form}, status=status)
+    return render(request, "account/profile.html", {"form": form, "section": "profile"}, status=status)
 
 
 @allow(Audience.PUBLIC)
