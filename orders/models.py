@@ -136,7 +136,15 @@ class Order(models.Model):
                 name="placed_order_accepted_terms",
             ),
         ]
-        indexes = [models.Index(fields=["customer", "-id"], name="orders_of_customer")]
+        indexes = [
+            models.Index(fields=["customer", "-id"], name="orders_of_customer"),
+            # What the sweeps look for: few rows, however long the history.
+            models.Index(
+                fields=["state", "placed_at"],
+                condition=Q(state__in=["awaiting_payment", "validated", "fulfilling"]),
+                name="orders_under_way",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.number

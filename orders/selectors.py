@@ -8,7 +8,6 @@ from functools import cached_property
 from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery, Sum
 
 from kernel.calendar import last_valid_day, local_date, start_of_day
-from kernel.money import price_after_discount
 from orders.models import DiscountAgreement, Order, OrderLine, Payment, Product, TermsVersion
 from orders.states import OrderState
 
@@ -154,14 +153,8 @@ def cart_view(customer_id: int, *, at: datetime) -> CartView:
 
 
 def cart_needs_repricing(cart: CartView, current: dict[int, Discount]) -> bool:
-    """Whether the prices shown differ from today's discounts. No query."""
-    return any(
-        line.price_minor
-        != price_after_discount(
-            line.face_minor, line.quantity, current.get(line.product.pk, NO_DISCOUNT).rate_bp
-        )
-        for line in cart.lines
-    )
+    """Whether the discounts shown differ from today's. No query."""
+    return any(line.rate_bp != current.get(line.product.pk, NO_DISCOUNT).rate_bp for line in cart.lines)
 
 
 def cart_size(customer_id: int) -> int:
@@ -200,6 +193,20 @@ def current_order(customer_id: int) -> Order | None:
     """The newest order that is still under way, for the home page. Two queries."""
     orders = Order.objects.filter(customer_id=customer_id, state__in=IN_PROGRESS)
     return _with_last_payment(orders).prefetch_related("lines").order_by("-id").first()
+
+
+def unpaid_since(cutoff: datetime, *, limit: int) -> list[int]:
+    """Orders placed before `cutoff` that still await their payment, oldest first. One query."""
+    late = Order.objects.filter(state=OrderState.AWAITING_PAYMENT, placed_at__lt=cutoff)
+    return list(late.order_by("placed_at").values_list("pk", flat=True)[:limit])
+
+
+def overdue_orders(*, at: datetime, limit: int) -> list[Order]:
+    """Paid orders whose cards were promised before `at` and have not come (S3.11). One query."""
+    late = Order.objects.filter(
+        state__in=[OrderState.VALIDATED, OrderState.FULFILLING], cards_expected_until__lt=at
+    )
+    return list(late.order_by("cards_expected_until")[:limit])
 
 
 def saved_since(customer_id: int, *, since: datetime) -> int:

@@ -1,18 +1,24 @@
 """What the shop does outside requests. Each handler finds out what is already done: it may run twice."""
 
 from datetime import timedelta
+from uuid import UUID
 
+from django.conf import settings
 from django.utils import timezone
 
 from orders.errors import RefundPending
 from orders.models import Payment
+from orders.selectors import unpaid_since
+from orders.services.cancel import expire_order
+from orders.services.fulfil import alarm_overdue, card_was_issued
+from orders.services.invoice import issue_credit_note, issue_invoice, make_file
 from orders.services.payment import call_off_payment, cancel_payments_of
 from orders.services.refund import run_refund
 from orders.services.settle import next_poll, settle_payment
 from orders.services.tell import confirm_order, tell_refund, tell_refusal
 from orders.services.webhook import handle_webhook
 from outbox.errors import Retry
-from outbox.registry import handler
+from outbox.registry import handler, periodic
 
 # Payments
 
@@ -64,3 +70,34 @@ def payment_refused(ref: str) -> None:
 @handler("orders.tell_refund")
 def refund_done(ref: str) -> None:
     tell_refund(refund_id=int(ref), at=timezone.now())
+
+
+# Orders and their papers
+
+
+@handler("wallet.card_issued")
+def card_issued(ref: str) -> None:
+    card_was_issued(intent_id=UUID(ref), at=timezone.now())
+
+
+@handler("orders.make_invoice")
+def invoice_wanted(ref: str) -> None:
+    make_file(issue_invoice(order_id=int(ref), at=timezone.now()))
+
+
+@handler("orders.make_credit_note")
+def credit_note_wanted(ref: str) -> None:
+    make_file(issue_credit_note(refund_id=int(ref), at=timezone.now()))
+
+
+@periodic("orders.expire_unpaid", every=timedelta(minutes=5))
+def expire_unpaid() -> None:
+    now = timezone.now()
+    cutoff = now - timedelta(seconds=settings.ORDER_EXPIRES_AFTER)
+    for order_id in unpaid_since(cutoff, limit=500):
+        expire_order(order_id=order_id, at=now)
+
+
+@periodic("orders.alarm_overdue", every=timedelta(minutes=5))
+def cards_overdue() -> None:
+    alarm_overdue(at=timezone.now())

@@ -5,10 +5,11 @@ from datetime import datetime
 from django.db import transaction
 
 from orders.errors import OrderNotCancellable
-from orders.models import Order, OrderLine
+from orders.models import Order, OrderLine, Payment
 from orders.services.lock import lock_order
 from orders.services.move import move_order
-from orders.states import OrderState
+from orders.services.tell import tell_cancelled
+from orders.states import OrderState, PaymentState
 from outbox.services.enqueue import enqueue
 
 
@@ -17,16 +18,17 @@ def cancel_order(*, order_id: int, customer_id: int, at: datetime) -> Order:
     """Cancel an order before it is paid; its lines go back to the cart when the cart is empty.
 
     The same call again gives the same order. A payment that succeeds all the same is refunded by itself
-    (`services.pay`). Refuses `OrderNotFound`, `OrderNotCancellable`.
+    (`services.pay`). Refuses `OrderNotFound`, and `OrderNotCancellable` once paid or while the bank decides.
     """
     order = lock_order(order_id, customer_id=customer_id)
     if order.state == OrderState.CANCELLED:
         return order
-    if order.state not in {OrderState.AWAITING_PAYMENT, OrderState.EXPIRED}:
+    if order.state not in {OrderState.AWAITING_PAYMENT, OrderState.EXPIRED} or _bank_is_deciding(order):
         raise OrderNotCancellable
     move_order(order, OrderState.CANCELLED, at=at, actor="customer")
     _give_lines_back(order)
     enqueue(kind="orders.cancel_payments", ref=str(order.pk), due_at=at)
+    tell_cancelled(order, at=at)
     return order
 
 
@@ -34,11 +36,15 @@ def cancel_order(*, order_id: int, customer_id: int, at: datetime) -> Order:
 def expire_order(*, order_id: int, at: datetime) -> bool:
     """Close an order that nobody paid in time. True when it expired; anything else is left alone."""
     order = lock_order(order_id)
-    if order.state != OrderState.AWAITING_PAYMENT:
+    if order.state != OrderState.AWAITING_PAYMENT or _bank_is_deciding(order):
         return False
     move_order(order, OrderState.EXPIRED, at=at)
     _give_lines_back(order)
     return True
+
+
+def _bank_is_deciding(order: Order) -> bool:
+    return Payment.objects.filter(order=order, state=PaymentState.PENDING).exists()
 
 
 def _give_lines_back(order: Order) -> None:

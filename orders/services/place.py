@@ -1,13 +1,11 @@
 """Place an order: the cart becomes an order that awaits its payment."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.conf import settings
 from django.db import transaction
 
 from accounts.selectors import Gate, ordering_gate
 from kernel.calendar import local_date
-from kernel.money import price_after_discount
 from orders.errors import (
     CartChanged,
     CartEmpty,
@@ -17,12 +15,11 @@ from orders.errors import (
     TermsNotCurrent,
 )
 from orders.models import Order, OrderLine
-from orders.selectors import NO_DISCOUNT, Discount, current_terms, discounts
+from orders.selectors import NO_DISCOUNT, current_terms, discounts
 from orders.services.cart import check_ceilings
 from orders.services.lock import lock_order
 from orders.services.move import move_order
 from orders.states import OrderState
-from outbox.services.enqueue import enqueue
 
 
 @transaction.atomic
@@ -52,8 +49,6 @@ def place_order(*, order_id: int, customer_id: int, version: int, terms_id: int,
         terms_accepted_at=at,
         placed_at=at,
     )
-    expires_at = at + timedelta(seconds=settings.ORDER_EXPIRES_AFTER)
-    enqueue(kind="orders.expire_unpaid", ref=str(order.pk), due_at=expires_at)
     return order
 
 
@@ -65,18 +60,9 @@ def _guard(order: Order, lines: list[OrderLine], gate: Gate, *, terms_id: int, a
     if not all(line.product.is_active for line in lines):
         raise ProductUnavailable
     current = discounts(gate.organisation_id, on=local_date(at))
-    if any(_shown(line) != _due(line, current) for line in lines):
+    if any(line.rate_bp != current.get(line.product_id, NO_DISCOUNT).rate_bp for line in lines):
         raise PricesChanged
     terms = current_terms(at=at)
     if terms is None or terms.pk != terms_id:
         raise TermsNotCurrent
     check_ceilings(order.customer_id, lines, current, at=at)
-
-
-def _shown(line: OrderLine) -> tuple[int, int]:
-    return line.rate_bp, line.price_minor
-
-
-def _due(line: OrderLine, current: dict[int, Discount]) -> tuple[int, int]:
-    rate = current.get(line.product_id, NO_DISCOUNT).rate_bp
-    return rate, price_after_discount(line.face_minor, line.quantity, rate)

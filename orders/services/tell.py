@@ -34,6 +34,17 @@ def tell_refusal(*, payment_id: int, at: datetime) -> None:
     _to_customer("payment_refused", str(payment_id), payment.order, facts, at)
 
 
+def tell_cancelled(order: Order, *, at: datetime) -> None:
+    """The customer cancelled; in the transaction that cancels."""
+    _to_customer("order_cancelled", str(order.pk), order, {}, at)
+
+
+def tell_cards_available(order: Order, *, cards: int, at: datetime) -> None:
+    """The cards are in the wallet (S3.7); in the transaction that says so."""
+    facts = {"cards": cards, "url": settings.SITE_URL + reverse("wallet:index")}
+    _to_customer("cards_available", str(order.pk), order, facts, at)
+
+
 def tell_refund(*, refund_id: int, at: datetime) -> None:
     """The money is on its way back, and why when it was paid once too often."""
     refund = Refund.objects.select_related("payment__order").get(pk=refund_id)
