@@ -1,0 +1,118 @@
+"""A customer's orders: list, detail, timeline, cancelling, invoice."""
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.views.decorators.http import require_GET, require_POST
+
+from kernel.access import Audience, allow
+from kernel.paging import page_by_key
+from kernel.shortcuts import render_page, wants_fragment
+from orders.errors import OrderNotCancellable, OrderNotFound
+from orders.models import Order
+from orders.selectors import ORDER_GROUPS, order_detail, orders_of
+from orders.services.cancel import cancel_order
+from orders.services.invoice import document_of
+from orders.views.timeline import status_of, timeline_of
+
+PAGE = 20
+_STOP_POLLING = 286  # htmx: swap this in, then ask no more
+
+
+@allow(Audience.SIGNED_IN)
+@require_GET
+def order_list(request: HttpRequest) -> HttpResponse:
+    group = request.GET.get("statut", "")
+    orders = orders_of(_customer(request), group=group if group in ORDER_GROUPS else "")
+    page = page_by_key(orders, cursor=request.GET.get("cursor"), size=PAGE)
+    context = {
+        "active": "orders",
+        "page": page,
+        "rows": [(order, status_of(order)) for order in page.items],
+        "group": group,
+        "groups": _groups(),
+    }
+    return render_page(request, "orders/orders.html", context, fragment="liste")
+
+
+@allow(Audience.SIGNED_IN)
+@require_GET
+def detail(request: HttpRequest, number: int) -> HttpResponse:
+    return render(request, "orders/order.html", _order_context(request, number))
+
+
+@allow(Audience.SIGNED_IN)
+@require_GET
+def timeline(request: HttpRequest, number: int) -> HttpResponse:
+    """The part that moves on by itself (S3.7). Asked outside the page, it shows the page."""
+    if not wants_fragment(request):
+        return HttpResponseRedirect(reverse("orders:detail", args=[f"CMD-{number}"]))
+    context = _order_context(request, number)
+    status = _STOP_POLLING if context["timeline"].is_final else 200  # type: ignore[attr-defined]
+    return render_page(request, "orders/order.html", context, fragment="suivi", status=status)
+
+
+@allow(Audience.SIGNED_IN)
+@require_POST
+def cancel(request: HttpRequest, number: int) -> HttpResponse:
+    here = HttpResponseRedirect(reverse("orders:detail", args=[f"CMD-{number}"]), status=303)
+    try:
+        cancel_order(order_id=number, customer_id=_customer(request), at=timezone.now())
+    except OrderNotFound as missing:
+        raise Http404 from missing
+    except OrderNotCancellable:
+        messages.error(request, gettext("Cette commande ne peut plus être annulée."))
+    else:
+        messages.success(request, gettext("Commande annulée. Rien n'a été débité."))
+    return here
+
+
+@allow(Audience.SIGNED_IN)
+@require_GET
+def invoice(request: HttpRequest, number: int, kind: str = "invoice") -> HttpResponse:
+    """The invoice or credit note, to its owner only; a page that says when, while it is being made (S3.8)."""
+    order = _order(request, number)
+    document = document_of(order_id=order.pk, kind=kind)
+    if document is None:
+        if order.paid_at is None:
+            raise Http404
+        context = {"active": "orders", "order": order, "here": request.path}
+        return render(request, "orders/invoice_pending.html", context, status=202)
+    response = FileResponse(document.content, content_type="application/pdf", filename=document.filename)
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _order_context(request: HttpRequest, number: int) -> dict[str, object]:
+    order = _order(request, number)
+    return {
+        "active": "orders",
+        "order": order,
+        "timeline": timeline_of(order, now=timezone.now()),
+        "poll_seconds": settings.TIMELINE_POLL_SECONDS,
+    }
+
+
+def _order(request: HttpRequest, number: int) -> Order:
+    order = order_detail(_customer(request), number)
+    if order is None:
+        raise Http404
+    return order
+
+
+def _customer(request: HttpRequest) -> int:
+    pk: int = request.user.pk  # type: ignore[assignment]
+    return pk
+
+
+def _groups() -> list[tuple[str, str]]:
+    return [
+        ("", gettext("Toutes")),
+        ("en-cours", gettext("En cours")),
+        ("activees", gettext("Activées")),
+        ("annulees", gettext("Annulées")),
+    ]

@@ -1,0 +1,183 @@
+"""An order's way from cart to cards, as its customer sees it (S3.7, S3.11)."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext, ngettext
+
+from orders.models import Order
+from orders.states import OrderState, PaymentState
+
+_CLOSED = {OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REFUND_PENDING, OrderState.REFUNDED}
+_FINAL = {OrderState.FULFILLED, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REFUNDED}
+_PAID = {OrderState.VALIDATED, OrderState.FULFILLING, OrderState.FULFILLED}
+_REFUSED = {PaymentState.FAILED}
+_TONES = {
+    OrderState.AWAITING_PAYMENT: "warn",
+    OrderState.PAYMENT_REVIEW: "warn",
+    OrderState.VALIDATED: "info",
+    OrderState.FULFILLING: "info",
+    OrderState.FULFILLED: "good",
+    OrderState.REFUND_PENDING: "warn",
+}
+
+
+@dataclass(frozen=True)
+class Status:
+    """The word that the customer reads, and its tone. Never by colour alone."""
+
+    label: str
+    tone: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: "done", "current" or "todo"."""
+
+    label: str
+    state: str
+    at: datetime | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Timeline:
+    status: Status
+    steps: tuple[Step, ...]
+    is_final: bool
+    is_late: bool
+    was_refused: bool
+    may_pay: bool
+    may_cancel: bool
+    has_invoice: bool
+    checked_at: datetime
+
+
+def status_of(order: Order) -> Status:
+    """The status in the seed's words; a refused try shows until the next one (S3.6)."""
+    if _was_refused(order):
+        return Status(gettext("Paiement refusé"), "bad")
+    if order.state == OrderState.FULFILLING:
+        return Status(str(OrderState.VALIDATED.label), "info")
+    return Status(str(OrderState(order.state).label), _TONES.get(OrderState(order.state), ""))
+
+
+def timeline_of(order: Order, *, now: datetime) -> Timeline:
+    """Steps and possible actions. `order` carries `payment_state` (see `selectors.order_detail`)."""
+    unpaid = order.state == OrderState.AWAITING_PAYMENT and order.payment_state != PaymentState.PENDING
+    return Timeline(
+        status=status_of(order),
+        steps=tuple(_steps(order)),
+        is_final=order.state in _FINAL,
+        is_late=_is_late(order, now),
+        was_refused=_was_refused(order),
+        may_pay=unpaid,
+        may_cancel=unpaid,
+        has_invoice=order.paid_at is not None,
+        checked_at=now,
+    )
+
+
+def _was_refused(order: Order) -> bool:
+    return order.state == OrderState.AWAITING_PAYMENT and order.payment_state in _REFUSED
+
+
+def _is_late(order: Order, now: datetime) -> bool:
+    due = order.cards_expected_until
+    waiting = order.state in {OrderState.VALIDATED, OrderState.FULFILLING}
+    return waiting and due is not None and due < now
+
+
+def _steps(order: Order) -> list[Step]:
+    placed = Step(gettext("Commande enregistrée"), "done", order.placed_at)
+    if order.state in _CLOSED:
+        return [placed, *_paid_step(order), Step(status_of(order).label, "current", note=_closing(order))]
+    return [placed, _payment_step(order), _valid_step(order), _cards_step(order)]
+
+
+def _paid_step(order: Order) -> list[Step]:
+    return [Step(str(OrderState.VALIDATED.label), "done", order.paid_at)] if order.paid_at else []
+
+
+def _payment_step(order: Order) -> Step:
+    if order.state in _PAID:
+        return Step(gettext("Paiement confirmé"), "done", order.paid_at)
+    if order.state == OrderState.PAYMENT_REVIEW:
+        note = gettext("Nous vérifions votre paiement avec la banque, et nous vous écrivons.")
+        return Step(str(OrderState.PAYMENT_REVIEW.label), "current", note=note)
+    if _was_refused(order):
+        return Step(gettext("Paiement refusé"), "current", note=gettext("Rien n'a été débité."))
+    label = str(OrderState.AWAITING_PAYMENT.label)
+    return Step(label, "current", note=_payment_note(order))
+
+
+def _payment_note(order: Order) -> str:
+    if order.payment_state != PaymentState.PENDING:
+        return gettext("Dès que votre paiement est fait, votre banque nous le confirme %(delay)s.") % {
+            "delay": _delay()
+        }
+    confirmed = _confirmation(order)
+    return gettext("Votre banque confirme le paiement %(delay)s, vers %(time)s.") % {
+        "delay": _delay(),
+        "time": _clock(confirmed),
+    }
+
+
+def _delay() -> str:
+    minutes = settings.PAYMENT_POLL_AFTER // 60
+    if minutes < 1:
+        return gettext("sous quelques instants")
+    return ngettext("sous %(n)s minute environ", "sous %(n)s minutes environ", minutes) % {"n": minutes}
+
+
+def _valid_step(order: Order) -> Step:
+    label = str(OrderState.VALIDATED.label)
+    if order.state == OrderState.FULFILLED:
+        return Step(label, "done", order.paid_at)
+    if order.state in _PAID:
+        note = gettext("L'e-mail de confirmation est parti, la facture est prête.")
+        return Step(label, "current", order.paid_at, note)
+    return Step(label, "todo", note=gettext("Vous recevez l'e-mail de confirmation et la facture."))
+
+
+def _cards_step(order: Order) -> Step:
+    label = str(OrderState.FULFILLED.label)
+    if order.state == OrderState.FULFILLED:
+        note = gettext("Vos cartes sont dans votre portefeuille.")
+        return Step(label, "done", order.fulfilled_at, note)
+    first, last = order.cards_expected_from, order.cards_expected_until
+    if first is None or last is None:
+        confirmed = _confirmation(order)
+        first = confirmed + timedelta(seconds=settings.ISSUE_DELAY_MIN)
+        last = confirmed + timedelta(seconds=settings.ISSUE_DELAY_MAX)
+    note = gettext("Vos cartes rejoignent votre portefeuille %(window)s.") % {"window": _window(first, last)}
+    return Step(label, "todo", note=note)
+
+
+def _confirmation(order: Order) -> datetime:
+    assert order.placed_at is not None
+    return order.placed_at + timedelta(seconds=settings.PAYMENT_POLL_AFTER)
+
+
+def _window(first: datetime, last: datetime) -> str:
+    if _clock(first) == _clock(last):
+        return gettext("vers %(time)s") % {"time": _clock(last)}
+    return gettext("entre %(first)s et %(last)s") % {"first": _clock(first), "last": _clock(last)}
+
+
+def _clock(instant: datetime) -> str:
+    return date_format(localtime(instant), "H:i")
+
+
+def _closing(order: Order) -> str:
+    match order.state:
+        case OrderState.CANCELLED:
+            return gettext("Rien n'a été débité. Ses cartes sont revenues dans votre panier s'il était vide.")
+        case OrderState.EXPIRED:
+            return gettext("Elle n'a pas été payée à temps : rien n'a été débité. Vous pouvez recommander.")
+        case OrderState.REFUND_PENDING:
+            return gettext("Votre banque vous rend l'argent sous quelques jours.")
+    return gettext("Le montant vous a été rendu sur la carte qui a payé.")
