@@ -1,0 +1,27 @@
+import pytest
+
+from accounts.models import User
+from orders.models import Product, TermsVersion
+from tests.orders.factories import make_agreement, make_member, make_product, make_terms
+
+
+@pytest.fixture
+def member(db: None) -> User:
+    return make_member()
+
+
+@pytest.fixture
+def product(db: None) -> Product:
+    return make_product()
+
+
+@pytest.fixture
+def terms(db: None) -> TermsVersion:
+    return make_terms()
+
+
+@pytest.fixture
+def shop(member: User, product: Product, terms: TermsVersion) -> Product:
+    """The product at the 5 % of the member's CSE."""
+    make_agreement(member, product)
+    return product
