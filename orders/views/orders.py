@@ -1,5 +1,7 @@
 """A customer's orders: list, detail, timeline, cancelling, invoice."""
 
+from contextlib import suppress
+
 from django.conf import settings
 from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -13,10 +15,12 @@ from kernel.access import Audience, allow
 from kernel.paging import page_by_key
 from kernel.shortcuts import render_page, wants_fragment
 from orders.errors import OrderNotCancellable, OrderNotFound
+from orders.gateways.base import GatewayRefused, GatewayUnavailable
 from orders.models import Order
 from orders.selectors import ORDER_GROUPS, order_detail, orders_of
 from orders.services.cancel import cancel_order
 from orders.services.invoice import document_of
+from orders.services.payment import cancel_open_payment
 from orders.views.timeline import status_of, timeline_of
 
 PAGE = 20
@@ -60,6 +64,8 @@ def timeline(request: HttpRequest, number: int) -> HttpResponse:
 @require_POST
 def cancel(request: HttpRequest, number: int) -> HttpResponse:
     here = HttpResponseRedirect(reverse("orders:detail", args=[f"CMD-{number}"]), status=303)
+    with suppress(GatewayUnavailable, GatewayRefused):  # a job closes the bank's page later
+        cancel_open_payment(order_id=number, customer_id=_customer(request), at=timezone.now())
     try:
         cancel_order(order_id=number, customer_id=_customer(request), at=timezone.now())
     except OrderNotFound as missing:
