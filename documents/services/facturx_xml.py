@@ -4,7 +4,7 @@ Keys are the business terms of EN 16931 (BT-…, BG-…), so this file reads bes
 """
 
 import unicodedata
-from datetime import UTC
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -46,7 +46,7 @@ def _header(invoice: InvoiceData) -> dict[str, Any]:
         "BT-3": CREDIT_NOTE_TYPE if invoice.is_credit_note else INVOICE_TYPE,
         "BT-5": invoice.currency,
         "BT-14": _text(invoice.order_number),
-        "BT-72": _paid_on(invoice),
+        "BT-72": _sold_on(invoice),
         "BT-81": BANK_CARD,
         "BT-82": _text(invoice.payment_label),
         "BT-83": _text(invoice.payment_reference),
@@ -147,8 +147,8 @@ def _rate(rate_bp: int) -> str:
     return f"{Decimal(rate_bp).scaleb(-2):.2f}"
 
 
-def _paid_on(invoice: InvoiceData) -> Any:
-    return local_date(invoice.paid_at.astimezone(UTC)) if invoice.paid_at else None
+def _sold_on(invoice: InvoiceData) -> date:
+    return local_date(invoice.paid_at) if invoice.paid_at else invoice.issued_on
 
 
 def _text(value: str) -> str:

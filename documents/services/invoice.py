@@ -51,6 +51,11 @@ class Party:
     vat_number: str = ""
     legal_form: str = ""
 
+    @property
+    def siret_spaced(self) -> str:
+        """As people write it: 000 000 000 00000."""
+        return " ".join(filter(None, (self.siret[:3], self.siret[3:6], self.siret[6:9], self.siret[9:])))
+
 
 @dataclass(frozen=True)
 class InvoiceLine:
