@@ -1,6 +1,7 @@
 """The Celery application. Messages are hints: what must be done is in the outbox's rows."""
 
 import os
+import warnings
 
 from celery import Celery
 
@@ -8,6 +9,8 @@ from config import embedded
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 embedded.register()
+# In a container or on a fresh machine root is who there is; messages are JSON and carry no code.
+warnings.filterwarnings("ignore", message=r"\s*You're running the worker with superuser privileges")
 
 app = Celery("mirabelle")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -5,6 +5,7 @@ die; its exchange tables have the same race. Here a message appears whole, by a 
 another rename, which only one reader can win. Queues are bound in memory: every producer declares its queue.
 """
 
+import json
 import os
 import time
 import uuid
@@ -13,12 +14,11 @@ from queue import Empty
 from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES, virtual
-from kombu.utils.json import dumps, loads
 
 ALIAS = "embedded"
 
 
-class Channel(virtual.Channel):  # type: ignore[misc]
+class Channel(virtual.Channel):
     do_restore = True
 
     def _folder(self, queue: str) -> Path:
@@ -32,17 +32,17 @@ class Channel(virtual.Channel):  # type: ignore[misc]
         folder = self._folder(queue)
         name = f"{time.time_ns():020d}-{uuid.uuid4().hex}"
         unfinished = folder / f"{name}.tmp"
-        unfinished.write_text(dumps(message))
+        unfinished.write_text(json.dumps(message))
         os.replace(unfinished, folder / f"{name}.msg")
 
-    def _get(self, queue: str) -> dict[str, Any]:
+    def _get(self, queue: str, timeout: float | None = None) -> dict[str, Any]:
         for path in self._messages(queue):
             taken = path.with_suffix(f".{uuid.uuid4().hex}.taken")
             try:
                 os.rename(path, taken)
             except FileNotFoundError:
                 continue  # Another reader won it.
-            message: dict[str, Any] = loads(taken.read_text())
+            message: dict[str, Any] = json.loads(taken.read_text())
             taken.unlink()
             return message
         raise Empty
@@ -61,17 +61,17 @@ class Channel(virtual.Channel):  # type: ignore[misc]
         return sorted(self._folder(queue).glob("*.msg"))
 
 
-class Transport(virtual.Transport):  # type: ignore[misc]
+class Transport(virtual.Transport):
     Channel = Channel
 
-    default_port = 0
+    default_port = None
     driver_type = "embedded"
     driver_name = "embedded"
     # Queues of this process only; messages are in files, seen by all.
-    global_state = virtual.BrokerState()
+    global_state = virtual.BrokerState()  # type: ignore[no-untyped-call]
 
     def __init__(self, client: Any, **kwargs: Any) -> None:
-        super().__init__(client, **kwargs)
+        super().__init__(client, **kwargs)  # type: ignore[no-untyped-call]
         self.state = self.global_state
 
     def driver_version(self) -> str:

@@ -19,6 +19,8 @@ PRODUCTION = MODE == "production"
 TESTING = MODE == "test"
 DEBUG = env.bool("DEBUG", False)
 DATA_DIR = Path(env.str("DATA_DIR", str(BASE_DIR / "var")))
+if not PRODUCTION:
+    DATA_DIR.mkdir(parents=True, exist_ok=True)
 
 # Secrets. The demo's defaults are public, and refused in production.
 DEFAULT_SECRET = "demo-only-" + "x" * 50
@@ -160,7 +162,7 @@ if TESTING:
 # What a missing broker may cost a request: nudges are hints, the tick finds every job (see outbox).
 BROKER_TIMEOUTS = {"max_retries": 0, "socket_connect_timeout": 1, "socket_timeout": 5}
 EMBEDDED_BROKER = {"folder": str(DATA_DIR / "broker"), "polling_interval": 0.1}
-CELERY_BROKER_URL = "memory://" if TESTING else REDIS_URL or "embedded://"
+CELERY_BROKER_URL = "memory://" if TESTING else REDIS_URL or "embedded://localhost"
 CELERY_BROKER_TRANSPORT_OPTIONS = BROKER_TIMEOUTS if REDIS_URL else EMBEDDED_BROKER
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_POOL = "threads"

@@ -4,7 +4,11 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
+from config import health
+
 urlpatterns = [
+    path("healthz", health.alive),
+    path("readyz", health.ready),
     path("", include("kernel.urls")),
     path("compte/", include("accounts.urls")),
     path("cse/", include("accounts.urls_cse")),

@@ -2,8 +2,10 @@
 
 import uuid
 from datetime import timedelta
+from threading import Event
 
 from celery import current_app, shared_task
+from celery.signals import worker_shutting_down
 from django.utils import timezone
 
 from outbox.registry import handler, periodic
@@ -17,6 +19,7 @@ from outbox.services.tidy import ensure_periodic, purge
 MOST_DRAINS = 8
 # A drain gives its thread back before the broker could think it lost.
 DRAIN_FOR = timedelta(seconds=30)
+_stopping = Event()
 
 
 @shared_task(name="outbox.tick")
@@ -33,7 +36,13 @@ def tick() -> None:
 
 @shared_task(name="outbox.drain")
 def drain_jobs() -> None:
-    drain(clock=timezone.now, for_at_most=DRAIN_FOR)
+    drain(clock=timezone.now, for_at_most=DRAIN_FOR, stop=_stopping)
+
+
+@worker_shutting_down.connect
+def _stop_draining(**kwargs: object) -> None:
+    """A worker that is told to stop ends the jobs it has begun, and begins no more."""
+    _stopping.set()
 
 
 @handler(SEND, max_attempts=40)

@@ -4,6 +4,7 @@ import time
 import traceback
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from threading import Event
 
 import structlog
 from structlog.contextvars import bound_contextvars
@@ -18,11 +19,15 @@ log = structlog.get_logger("outbox")
 BATCH = 4
 
 
-def drain(*, clock: Callable[[], datetime], for_at_most: timedelta) -> int:
-    """Run due jobs, a few at a time, until none is left or the time is up; the number of jobs run."""
+def drain(*, clock: Callable[[], datetime], for_at_most: timedelta, stop: Event) -> int:
+    """Run due jobs, a few at a time, until none is left, the time is up or `stop`; the number run."""
     ends_at = time.monotonic() + for_at_most.total_seconds()
     done = 0
-    while time.monotonic() < ends_at and (ran := run_due(at=clock(), limit=BATCH, clock=clock)):
+    while (
+        not stop.is_set()
+        and time.monotonic() < ends_at
+        and (ran := run_due(at=clock(), limit=BATCH, clock=clock))
+    ):
         done += ran
     return done
 
