@@ -17,6 +17,18 @@ class VatTreatment(models.TextChoices):
     SINGLE_PURPOSE = "spv", _("Bon à usage unique : TVA à la vente")
 
 
+class Artwork(models.TextChoices):
+    """The drawings of static/art."""
+
+    ECARD = "ecard", _("Mirabelle")
+    MARKET = "marche", _("Marché")
+    HOME = "maison", _("Maison")
+    GARDEN = "jardin", _("Jardin")
+    SPORT = "sport", _("Sport")
+    CULTURE = "culture", _("Culture")
+    CINEMA = "cinema", _("Cinéma")
+
+
 class Product(models.Model):
     """What the shop sells. Amounts in minor units of `currency`."""
 
@@ -24,7 +36,7 @@ class Product(models.Model):
     name = models.CharField(_("nom"), max_length=120)
     brand = models.CharField(_("enseigne"), max_length=80)
     category = models.SlugField(_("catégorie"), default="ecartes")
-    artwork = models.CharField(_("dessin"), max_length=40, default="ecard")
+    artwork = models.CharField(_("dessin"), max_length=40, choices=Artwork, default=Artwork.ECARD)
     lead = models.CharField(_("accroche"), max_length=200, blank=True)
     where_usable = models.TextField(_("où l'utiliser"), blank=True)
     exclusions = models.CharField(_("exclusions"), max_length=200, blank=True)
