@@ -1,6 +1,7 @@
 """What the wallet shows. Numbers stay masked here; only `views` for the holder open one."""
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,7 +15,8 @@ from ledger.selectors import balances, history
 from wallet.models import Card, ClaimLink, IssueIntent
 from wallet.states import CardState, IntentState, LinkState
 
-PAGE = 12
+PAGE = 9
+CURSOR = re.compile(r"[0-9]{8}\.[0-9a-f]{32}", re.ASCII)
 SOON_DAYS = 45
 DONE_SHOWN = 24
 
@@ -53,6 +55,11 @@ class CardSummary:
     state: str
     link_open: bool
     today: date
+
+    @property
+    def short_number(self) -> str:
+        """`5032 •••• 7118`, for drawings."""
+        return f"{self.masked[: len(self.last4)]} •••• {self.last4}"
 
     @property
     def amount_minor(self) -> int:
@@ -110,6 +117,10 @@ class WalletOverview:
     done: tuple[CardSummary, ...]
     done_count: int
 
+    @property
+    def more_done(self) -> bool:
+        return self.done_count > len(self.done)
+
 
 @dataclass(frozen=True)
 class SentCard:
@@ -126,6 +137,7 @@ class SentCard:
     created_at: datetime
     expires_at: datetime
     claimed_at: datetime | None
+    is_expired: bool
 
 
 @dataclass(frozen=True)
@@ -198,7 +210,9 @@ def cards_of(user_id: int) -> QuerySet[Card]:
     return Card.objects.filter(holder_id=user_id).annotate(link_open=Exists(waiting))
 
 
-def wallet_overview(user_id: int, *, at: datetime, after: str = "", size: int = PAGE) -> WalletOverview:
+def wallet_overview(
+    user_id: int, *, at: datetime, after: str = "", size: int = PAGE, done_shown: int = DONE_SHOWN
+) -> WalletOverview:
     """The wallet in four queries, whatever the number of cards. `after` is the previous page's cursor."""
     today = local_date(at)
     held = cards_of(user_id)
@@ -209,8 +223,8 @@ def wallet_overview(user_id: int, *, at: datetime, after: str = "", size: int = 
     usable = [card for card in live if card.is_usable]
     ended = held.filter(Q(expires_on__lt=today) | Q(state=CardState.VOID))
     empty = [card for card in current if card.is_done]
-    shown_ended = _summaries(ended.order_by("-expires_on", "id")[:DONE_SHOWN], at=at)
-    ended_count = len(shown_ended) if len(shown_ended) < DONE_SHOWN else ended.count()
+    shown_ended = _summaries(ended.order_by("-expires_on", "id")[:done_shown], at=at)
+    ended_count = len(shown_ended) if len(shown_ended) < done_shown else ended.count()
     page, rest = _cut(live, after, size)
     return WalletOverview(
         totals=_totals(usable),
@@ -219,7 +233,7 @@ def wallet_overview(user_id: int, *, at: datetime, after: str = "", size: int = 
         next_cursor=cursor_of(page[-1]) if rest else "",
         rest_count=len(rest),
         rest_totals=_totals(card for card in rest if card.is_usable),
-        done=tuple((empty + shown_ended)[:DONE_SHOWN]),
+        done=tuple((empty + shown_ended)[:done_shown]),
         done_count=len(empty) + ended_count,
     )
 
@@ -240,7 +254,7 @@ def card_summary(card: Card, *, at: datetime) -> CardSummary:
     return _summaries([card], at=at)[0]
 
 
-def sent_cards(user_id: int, *, limit: int = 20) -> list[SentCard]:
+def sent_cards(user_id: int, *, at: datetime, limit: int = 20) -> list[SentCard]:
     """Links that a person sent and that were received or still wait, the latest first."""
     links = (
         ClaimLink.objects.filter(sender_id=user_id, state__in=[LinkState.OPEN, LinkState.CLAIMED])
@@ -260,6 +274,7 @@ def sent_cards(user_id: int, *, limit: int = 20) -> list[SentCard]:
             created_at=link.created_at,
             expires_at=link.token_expires_at,
             claimed_at=link.claimed_at,
+            is_expired=link.state == LinkState.OPEN and link.token_expires_at <= at,
         )
         for link in links
     ]
@@ -271,6 +286,7 @@ def cursor_of(card: CardSummary) -> str:
 
 def _cut(cards: list[CardSummary], after: str, size: int) -> tuple[list[CardSummary], list[CardSummary]]:
     """The page after a cursor, and what comes later. A cursor that makes no sense starts at the top."""
+    after = after if CURSOR.fullmatch(after) else ""
     left = [card for card in cards if not after or cursor_of(card) > after]
     return left[:size], left[size:]
 
@@ -330,6 +346,11 @@ def card_history(card: Card, *, at: datetime, limit: int = 50) -> list[HistoryLi
         HistoryLine(entry.at, entry.kind, entry.amount, entry.balance_after, entry.note)
         for entry in history(card.account_id, limit=limit)
     ]
+
+
+def bought_by(card: Card, *, user_id: int) -> bool:
+    """Whether the holder bought the card: a received one says nothing of the giver's order."""
+    return IssueIntent.objects.filter(pk=card.intent_id, holder_id=user_id).exists()
 
 
 def open_link(card: Card, *, at: datetime) -> ClaimLink | None:

@@ -7,9 +7,11 @@ from django.utils import timezone
 
 from outbox.errors import Retry
 from outbox.registry import handler
-from wallet.selectors import issue_state
+from wallet.selectors import batch_of_intent, issue_state
+from wallet.services.draw import DRAW_CARD_JOB, draw_batch, draw_renumbered
 from wallet.services.issue import issue_batch
 from wallet.services.plan import ISSUE_JOB
+from wallet.services.record import DRAW_JOB
 from wallet.services.shelve import shelve_next_piece, warn_if_low
 from wallet.services.stock import IMPORT_JOB
 
@@ -29,6 +31,16 @@ def run_issue_batch(ref: str) -> None:
         raise Retry(after=ASK_AGAIN)
     if state.waiting:
         raise Retry(after=OUT_OF_STOCK)
+
+
+@handler(DRAW_JOB)
+def run_draw_cards(ref: str) -> None:
+    draw_batch(batch_of_intent(ref))
+
+
+@handler(DRAW_CARD_JOB)
+def run_draw_card(ref: str) -> None:
+    draw_renumbered(ref)
 
 
 @handler(IMPORT_JOB)

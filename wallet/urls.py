@@ -1,3 +1,20 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from wallet.views import cards, links
+
+app_name = "wallet"
+
+urlpatterns = [
+    path("", cards.index, name="index"),
+    path("recevoir/<str:token>/", links.claim, name="claim"),
+    path("recue/<uuid:link_id>/", links.received, name="received"),
+    path("recue/<uuid:link_id>/carte.pdf", links.received_pdf, name="received_pdf"),
+    path("recue/<uuid:link_id>/lien/", links.renew, name="renew"),
+    path("recue/<uuid:link_id>/ajouter/", links.adopt, name="adopt"),
+    path("envois/<uuid:link_id>/annuler/", cards.revoke, name="revoke"),
+    path("<uuid:card_id>/", cards.card, name="card"),
+    path("<uuid:card_id>/caisse/", cards.till, name="till"),
+    path("<uuid:card_id>/carte.pdf", cards.pdf, name="pdf"),
+    path("<uuid:card_id>/envoyer/", cards.send, name="send"),
+    path("<uuid:card_id>/bloquer/", cards.block, name="block"),
+]

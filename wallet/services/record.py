@@ -40,7 +40,7 @@ def record_cards(issued: Sequence[Issued], *, at: datetime) -> None:
     for name in {card.issuer for card in cards}:
         issuer_named(name).settle(keys)
     last = str(keys[-1])
-    enqueue_many([JobRequest(ISSUED_JOB, last, at)])
+    enqueue_many([JobRequest(ISSUED_JOB, last, at), JobRequest(DRAW_JOB, last, at)])
 
 
 def _card(intent: IssueIntent, number: IssuedNumber, at: datetime) -> Card:

@@ -50,7 +50,7 @@ def send_card(
             created_at=at,
         )
         _note(card, CardEventKind.SENT, sender_id, at)
-        _mail(link, card, token, template="wallet/card_sent", at=at)
+        _mail(link, card, token, template="card_sent", at=at)
     return link.pk
 
 
@@ -87,7 +87,7 @@ def renew_token(*, link_id: UUID, at: datetime) -> None:
         link.token_expires_at = at + FRESH_FOR
         link.token_used = False
         link.save(update_fields=["token_hash", "token_sent_at", "token_expires_at", "token_used"])
-        _mail(link, Card.objects.get(pk=link.card_id), token, template="wallet/card_again", at=at)
+        _mail(link, Card.objects.get(pk=link.card_id), token, template="card_again", at=at)
 
 
 def worth_of(card: Card, *, at: datetime) -> int:
@@ -125,7 +125,7 @@ def _note(card: Card, kind: CardEventKind, actor_id: int, at: datetime) -> None:
 
 def _mail(link: ClaimLink, card: Card, token: str, *, template: str, at: datetime) -> None:
     queue_mail(
-        event=template.replace("/", "."),
+        event=f"wallet.{template}",
         ref=f"{link.pk}:{link.token_sent_at.timestamp():.0f}",
         recipient=link.recipient,
         language=link.language,

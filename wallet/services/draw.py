@@ -1,0 +1,86 @@
+"""The e-card as PDF: drawn by a worker when the card is issued, sealed at rest, kept once per language."""
+
+from datetime import datetime
+
+from django.conf import settings
+
+from accounts.selectors import customer_identity
+from documents.selectors import Document, document
+from documents.services.store import discard, store
+from outbox.services.enqueue import enqueue
+from wallet.models import Card
+from wallet.services.number import open_number
+
+DRAWING = "ecard"
+DRAW_CARD_JOB = "wallet.draw_card"
+
+
+def drawing_of(card: Card, *, language: str) -> Document:
+    """The card's PDF in `language`; drawn now if no worker has drawn it yet."""
+    kept = document(DRAWING, _ref(card, language))
+    return kept or draw_card(card, language=language)
+
+
+def draw_card(card: Card, *, language: str) -> Document:
+    """Draw and keep the PDF. Drawing it again gives the one that was kept first."""
+    # WeasyPrint is heavy to load: only the process that draws pays for it.
+    from documents.services.ecard import EcardData, build_ecard_pdf
+
+    holder = customer_identity(card.holder_id).full_name if card.holder_id else ""
+    content = build_ecard_pdf(
+        EcardData(
+            number=open_number(card.number_sealed, card_id=card.pk),
+            product_name=card.product_name,
+            face_minor=card.face_minor,
+            currency=card.currency,
+            expires_on=card.expires_on,
+            where_usable=card.where_text,
+            exclusions=card.restriction_text,
+            holder=holder,
+            artwork=card.artwork,
+            order_number=card.label,
+            language=language,
+        )
+    )
+    ref = _ref(card, language)
+    store(kind=DRAWING, ref=ref, content=content, filename=f"e-carte-{card.last4}.pdf", secret=True)
+    kept = document(DRAWING, ref)
+    assert kept is not None
+    return kept
+
+
+def draw_batch(batch: str) -> None:
+    """Draw every card of `batch` in its holder's language; those drawn already are left alone."""
+    for card in Card.objects.filter(batch=batch).order_by("pk"):
+        drawing_of(card, language=_language(card))
+
+
+def draw_renumbered(ref: str) -> None:
+    """Draw the card of a `order_drawing` job, unless its number changed again since."""
+    card_id, _, mark = ref.partition(":")
+    card = Card.objects.get(pk=card_id)
+    if _mark(card) == mark:
+        drawing_of(card, language=_language(card))
+
+
+def order_drawing(card: Card, *, at: datetime) -> None:
+    """Have a worker draw the card with the number that it has now."""
+    enqueue(kind=DRAW_CARD_JOB, ref=f"{card.pk}:{_mark(card)}", due_at=at)
+
+
+def forget_drawings(card: Card) -> None:
+    """Forget the sheets of the card's present number and holder."""
+    discard(kind=DRAWING, refs=[_ref(card, language) for language, _ in settings.LANGUAGES])
+
+
+def _language(card: Card) -> str:
+    return customer_identity(card.holder_id).language if card.holder_id else settings.LANGUAGE_CODE
+
+
+def _ref(card: Card, language: str) -> str:
+    return f"{card.pk}:{_mark(card)}:{language}"
+
+
+def _mark(card: Card) -> str:
+    """Tells one number of a card from the next without telling the number."""
+    return card.number_index[:16]

@@ -1,0 +1,190 @@
+"""The wallet and its cards, for their holder only."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from documents.services.barcode import code128_svg, data_uri
+from kernel.access import Audience, allow
+from wallet.errors import AlreadySent, CardNotUsable, LinkNotOpen, TooManyLinks
+from wallet.forms import SendForm
+from wallet.models import Card
+from wallet.selectors import (
+    DONE_SHOWN,
+    bought_by,
+    card_history,
+    card_summary,
+    cards_of,
+    open_link,
+    sent_cards,
+    usable_cards,
+    wallet_overview,
+)
+from wallet.services.block import block_card
+from wallet.services.draw import drawing_of
+from wallet.services.number import in_groups, open_number
+from wallet.services.send import revoke_link, send_card
+
+BARCODE_HEIGHT = 60
+ALL_DONE = 500
+
+
+@allow(Audience.SIGNED_IN)
+@never_cache
+@require_GET
+def index(request: HttpRequest) -> HttpResponse:
+    now, user_id = timezone.now(), request.user.pk
+    overview = wallet_overview(
+        user_id,
+        at=now,
+        after=request.GET.get("apres", "")[:60],
+        done_shown=ALL_DONE if "toutes" in request.GET else DONE_SHOWN,
+    )
+    context = {"active": "wallet", "wallet": overview, "sent": sent_cards(user_id, at=now)}
+    return render(request, "wallet/index.html", context)
+
+
+@allow(Audience.SIGNED_IN)
+@never_cache
+@require_GET
+def card(request: HttpRequest, card_id: UUID) -> HttpResponse:
+    return _card_page(request, _own_card(request, card_id))
+
+
+@allow(Audience.SIGNED_IN)
+@never_cache
+@require_GET
+def till(request: HttpRequest, card_id: UUID) -> HttpResponse:
+    """The full-screen barcode. Black on white, and whole in one answer: it works offline once loaded."""
+    now = timezone.now()
+    found = _own_card(request, card_id)
+    usable = usable_cards(request.user.pk, at=now)
+    place = next((i for i, other in enumerate(usable) if other.id == found.pk), None)
+    if place is None:
+        messages.warning(request, _("Cette carte ne peut pas être présentée en caisse."))
+        return redirect("wallet:card", found.pk)
+    context = {
+        "card": usable[place],
+        **barcode_context(found),
+        "place": place + 1,
+        "count": len(usable),
+        "previous": usable[place - 1] if place > 0 else None,
+        "following": usable[place + 1] if place + 1 < len(usable) else None,
+    }
+    return render(request, "wallet/till.html", context)
+
+
+@allow(Audience.SIGNED_IN)
+@never_cache
+@require_GET
+def pdf(request: HttpRequest, card_id: UUID) -> HttpResponse:
+    return pdf_response(_own_card(request, card_id))
+
+
+@allow(Audience.SIGNED_IN)
+@never_cache
+@require_http_methods(["GET", "POST"])
+def send(request: HttpRequest, card_id: UUID) -> HttpResponse:
+    found = _own_card(request, card_id)
+    form = SendForm(request.POST or None)
+    if request.method == "GET" or not form.is_valid():
+        return _card_page(request, found, form=form)
+    try:
+        send_card(
+            card_id=found.pk,
+            sender_id=request.user.pk,
+            recipient=form.cleaned_data["recipient"],
+            message=form.cleaned_data["message"],
+            language=get_language() or "fr",
+            at=timezone.now(),
+        )
+    except (AlreadySent, CardNotUsable, TooManyLinks) as refusal:
+        form.add_error(None, _refusal_text(refusal))
+        return _card_page(request, found, form=form)
+    messages.success(request, _("Le lien est parti. Il reste annulable tant que la carte n'est pas reçue."))
+    return redirect("wallet:card", found.pk)
+
+
+@allow(Audience.SIGNED_IN)
+@require_POST
+def revoke(request: HttpRequest, link_id: UUID) -> HttpResponse:
+    try:
+        revoke_link(link_id=link_id, sender_id=request.user.pk, at=timezone.now())
+    except LinkNotOpen:
+        messages.warning(request, _("Cette carte a déjà été reçue : l'envoi ne peut plus être annulé."))
+    else:
+        messages.success(request, _("L'envoi est annulé. Le lien ne fonctionne plus."))
+    return redirect("wallet:index")
+
+
+@allow(Audience.SIGNED_IN)
+@never_cache
+@require_http_methods(["GET", "POST"])
+def block(request: HttpRequest, card_id: UUID) -> HttpResponse:
+    """Asks first, in place; blocks at once when confirmed."""
+    found = _own_card(request, card_id)
+    if request.method == "GET":
+        return _card_page(request, found, confirm_block=True)
+    try:
+        block_card(card_id=found.pk, actor_id=request.user.pk, at=timezone.now())
+    except CardNotUsable as refusal:
+        messages.warning(request, _refusal_text(refusal))
+    else:
+        messages.success(request, _("La carte est bloquée. Son solde est conservé."))
+    return redirect("wallet:card", found.pk)
+
+
+def barcode_context(found: Card) -> dict[str, object]:
+    """The number in clear and its barcode, for a page that only the card's holder sees."""
+    number = open_number(found.number_sealed, card_id=found.pk)
+    return {
+        "number": in_groups(number),
+        "barcode": data_uri(code128_svg(number, height=BARCODE_HEIGHT)),
+    }
+
+
+def pdf_response(found: Card) -> HttpResponse:
+    """The card's sheet in the reader's language, to save."""
+    sheet = drawing_of(found, language=get_language() or "fr")
+    response = HttpResponse(sheet.content, content_type="application/pdf")
+    response["Content-Disposition"] = f'attachment; filename="{sheet.filename}"'
+    return response
+
+
+def _own_card(request: HttpRequest, card_id: UUID) -> Card:
+    return get_object_or_404(cards_of(request.user.pk), pk=card_id)
+
+
+def _card_page(
+    request: HttpRequest, found: Card, *, form: SendForm | None = None, confirm_block: bool = False
+) -> HttpResponse:
+    now: datetime = timezone.now()
+    refused = form is not None and bool(form.errors)
+    context = {
+        "active": "wallet",
+        "card": card_summary(found, at=now),
+        "where_text": found.where_text,
+        "bought_by_reader": bought_by(found, user_id=request.user.pk),
+        "now": now,
+        "history": card_history(found, at=now),
+        "link": open_link(found, at=now),
+        "form": form or SendForm(),
+        "confirm_block": confirm_block,
+    }
+    return render(request, "wallet/card.html", context, status=422 if refused else 200)
+
+
+def _refusal_text(refusal: Exception) -> str:
+    if isinstance(refusal, AlreadySent):
+        return _("Cette carte est déjà envoyée. Annulez d'abord l'envoi en cours.")
+    if isinstance(refusal, TooManyLinks):
+        return _("Vous avez envoyé beaucoup de cartes aujourd'hui. Réessayez demain.")
+    return _("Cette carte est vide, expirée, bloquée ou annulée.")
