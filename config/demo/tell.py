@@ -1,0 +1,31 @@
+"""The whole story, once: told again, nothing happens."""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts.models import User
+from config.demo.history import tell_history
+from config.demo.past import forget_jobs
+from config.demo.people import MEMBER, people
+from config.demo.queue import fill_queue
+from config.demo.shop import stock_shop
+
+
+class NotADemo(Exception):
+    """Demo accounts have public passwords: never beside real people."""
+
+
+def tell(*, at: datetime) -> bool:
+    """Write the demo's data as of `at`, all or nothing; False when it is there. Refuses `NotADemo`."""
+    if settings.PRODUCTION or not settings.SANDBOX:
+        raise NotADemo
+    if User.objects.filter(email=MEMBER).exists():
+        return False
+    with transaction.atomic(), forget_jobs():
+        cast = people(at=at)
+        products = stock_shop(cast, at=at)
+        fill_queue(cast, at=at)
+        tell_history(cast, products, at=at)
+    return True

@@ -1,0 +1,26 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone, translation
+
+from accounts.services.demo import DEMO_TOTP_SECRET
+from config.demo.people import DIRECT_KEY, KEY, MEMBER, NEWCOMER, OPERATOR, PASSWORD, STAFF
+from config.demo.tell import NotADemo, tell
+
+
+class Command(BaseCommand):
+    help = "Write the demo's data, once, and print its sign-ins."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with translation.override("fr"):
+            try:
+                told = tell(at=timezone.now())
+            except NotADemo as refusal:
+                raise CommandError("the demo's passwords are public: not in production") from refusal
+        if options["verbosity"]:
+            self.stdout.write("Demo data written." if told else "Demo data is there already.")
+            self.stdout.write(
+                f"  {MEMBER}, {NEWCOMER}, {STAFF}, {OPERATOR}: {PASSWORD}\n"
+                f"  {STAFF} second factor: {DEMO_TOTP_SECRET}\n"
+                f"  keys {KEY} (needs approval), {DIRECT_KEY} (approves at once)"
+            )
