@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 
 from accounts.models import User
-from accounts.selectors import ordering_gate, staff_scope
+from accounts.selectors import ordering_gate
 from kernel.seal import seal, unseal_text
 from outbox.services.mail import queue_mail
 
@@ -38,13 +38,18 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         )
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:
-        """Members to the shop's home; those who only manage, to their work."""
-        if ordering_gate(request.user.pk).membership_state is None:
-            if staff_scope(request.user.pk).organisations:
-                return reverse("cse:queue")
-            if request.user.is_staff:
-                return reverse("admin:index")
-        return reverse("home")
+        """Members to the shop's home; those who only manage, to their work; others see what is missing."""
+        gate = ordering_gate(request.user.pk)
+        if gate.may_order:
+            return reverse("home")
+        if gate.membership_state is None and gate.is_staff:
+            return reverse("cse:queue")
+        if gate.membership_state is None and request.user.is_staff:
+            return reverse("admin:index")
+        return reverse("accounts:waiting")
+
+    def get_signup_redirect_url(self, request: HttpRequest) -> str:
+        return self.get_login_redirect_url(request)
 
     def get_email_verification_redirect_url(self, email_address: Any) -> str:
         signed_in = self.request.user.is_authenticated
