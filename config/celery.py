@@ -4,6 +4,7 @@ import os
 import warnings
 
 from celery import Celery
+from celery.signals import setup_logging
 
 from config import embedded
 
@@ -15,3 +16,8 @@ warnings.filterwarnings("ignore", message=r"\s*You're running the worker with su
 app = Celery("mirabelle")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def _keep_our_logging(**kwargs: object) -> None:
+    """Connected, so that Celery leaves logging to Django's settings."""

@@ -11,6 +11,8 @@ import environ
 from celery.schedules import schedule
 from django.utils.translation import gettext_lazy as _
 
+from config import logs
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
@@ -169,7 +171,7 @@ CELERY_WORKER_POOL = "threads"
 CELERY_WORKER_CONCURRENCY = env.int("WORKER_THREADS", 2)
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_TIMEZONE = "UTC"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -260,6 +262,10 @@ SELLER_CITY = env.str("SELLER_CITY", "Exempleville")
 SELLER_COUNTRY = env.str("SELLER_COUNTRY", "FR")
 SELLER_SIRET = env.str("SELLER_SIRET", "00000000000000")
 SELLER_VAT_NUMBER = env.str("SELLER_VAT_NUMBER", "FR00000000000")
+
+# Logs: one line per request and per job, with ids and without secrets (kernel.log).
+LOG_LEVEL = env.str("LOG_LEVEL", "INFO" if PRODUCTION else "WARNING")
+LOGGING = logs.configure(json=PRODUCTION, level=LOG_LEVEL)
 
 # Payment and issuing: names to dotted classes, and the delays that the customer sees (seconds).
 PAYMENT_GATEWAY = env.str("PAYMENT_GATEWAY", "bank" if SANDBOX else "stripe")
