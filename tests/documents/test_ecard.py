@@ -1,6 +1,7 @@
 """The e-card's sheet (S3.9): what it says, and that a till can read it."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from PIL import Image
@@ -87,3 +88,30 @@ def test_sixteen_digits_print_as_well_as_twenty():
 def test_a_number_that_no_barcode_carries_is_refused():
     with pytest.raises(BarcodeTextUnfit):
         build_ecard_pdf(an_ecard(number=""))
+
+
+def test_the_barcode_has_a_text_for_those_who_do_not_see_it(sheet):
+    todo, texts = [reader(sheet).trailer["/Root"]["/StructTreeRoot"]], []
+    while todo:
+        element = todo.pop().get_object()
+        if isinstance(element, list):
+            todo += element
+        elif hasattr(element, "get"):
+            texts += [element["/Alt"]] if element.get("/S") == "/Figure" else []
+            todo += [element["/K"]] if "/K" in element else []
+    assert [text.replace("\u00a0", " ") for text in texts] == [
+        "Code-barres de la carte 5032 1234 5678 1234 7118"
+    ]
+
+
+def test_an_english_reader_gets_english_figures():
+    pdf = build_ecard_pdf(an_ecard(language="en"))
+    assert reader(pdf).trailer["/Root"]["/Lang"] == "en"
+    assert "€33.00" in text_of(pdf)
+
+
+def test_threads_of_a_worker_do_not_mix_their_sheets():
+    numbers = [f"{at:020d}" for at in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        sheets = pool.map(lambda number: build_ecard_pdf(an_ecard(number=number)), numbers)
+        assert [decode(page_png(pdf, dpi=100)) for pdf in sheets] == [[number] for number in numbers]
