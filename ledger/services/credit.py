@@ -62,7 +62,11 @@ def credit_many(entries: Sequence[CreditRequest]) -> list[TransferRecord]:
         results = books.first_results(told)
         fresh = [entry for entry in entries if entry.key not in results]
         if fresh:
-            postings = [_posting(entry, accounts[entry.account_id], told[entry.key]) for entry in fresh]
+            givers = _givers(fresh, accounts)
+            postings = [
+                _posting(entry, accounts[entry.account_id], givers[_giver(entry, accounts)], told[entry.key])
+                for entry in fresh
+            ]
             books.write(postings, books.book_values(accounts))
             results |= {posting.transfer.pk: posting.transfer.record() for posting in postings}
         return [results[entry.key] for entry in entries]
@@ -86,10 +90,18 @@ def _check(entry: CreditRequest) -> str:
     )
 
 
-def _posting(entry: CreditRequest, account: Account, told: str) -> books.Posting:
+def _giver(entry: CreditRequest, accounts: dict[int, Account]) -> tuple[str, str]:
+    return entry.source, accounts[entry.account_id].unit
+
+
+def _givers(entries: Sequence[CreditRequest], accounts: dict[int, Account]) -> dict[tuple[str, str], int]:
+    return {giver: system_account(*giver) for giver in {_giver(entry, accounts) for entry in entries}}
+
+
+def _posting(entry: CreditRequest, account: Account, giver_id: int, told: str) -> books.Posting:
     transfer = Transfer(
         id=entry.key,
-        debit_account_id=system_account(entry.source, account.unit),
+        debit_account_id=giver_id,
         credit_account=account,
         amount=entry.amount,
         kind=entry.kind,

@@ -44,7 +44,11 @@ def expire_due(*, at: datetime, limit: int = 500) -> ExpiredBatch:
             )[:limit]
         )
         by_account = groupby(sorted(due, key=lambda lot: lot.account_id), key=lambda lot: lot.account_id)
-        postings = [expiry(accounts[pk], _all_of(lots), at=at, key=uuid4()) for pk, lots in by_account]
+        sinks = {unit: system_account(BREAKAGE, unit) for unit in {a.unit for a in accounts.values()}}
+        postings = [
+            _expiry(accounts[pk], _all_of(lots), sinks[accounts[pk].unit], at=at, key=uuid4())
+            for pk, lots in by_account
+        ]
         if postings:
             books.write(postings, books.book_values(accounts))
     return ExpiredBatch(len(due), tuple(posting.transfer.record() for posting in postings))
@@ -52,10 +56,16 @@ def expire_due(*, at: datetime, limit: int = 500) -> ExpiredBatch:
 
 def expiry(account: Account, parts: Sequence[tuple[Lot, int]], *, at: datetime, key: UUID) -> books.Posting:
     """The posting that takes these amounts out of lots of one account."""
+    return _expiry(account, parts, system_account(BREAKAGE, account.unit), at=at, key=key)
+
+
+def _expiry(
+    account: Account, parts: Sequence[tuple[Lot, int]], sink_id: int, *, at: datetime, key: UUID
+) -> books.Posting:
     transfer = Transfer(
         id=key,
         debit_account=account,
-        credit_account_id=system_account(BREAKAGE, account.unit),
+        credit_account_id=sink_id,
         amount=sum(amount for _, amount in parts),
         kind=OwnKind.EXPIRY.value,
         occurred_at=at,

@@ -121,7 +121,7 @@ def _refuse_closed(held: Hold) -> None:
 
 
 def _closing(held: Hold) -> TransferRecord:
-    return Transfer.objects.get(pk=held.closed_by_id).record()
+    return Transfer.objects.filter(pk__in=[held.closed_by_id]).get().record()
 
 
 def _close(held: Hold, state: HoldState, by: Transfer) -> None:

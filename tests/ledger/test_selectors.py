@@ -1,0 +1,80 @@
+from uuid import UUID, uuid4
+
+import pytest
+from pytest_django import DjangoAssertNumQueries
+
+from ledger import selectors
+from ledger.selectors import Balance
+from ledger.services.freeze import freeze
+from ledger.services.hold import hold
+from ledger.services.open import open_account
+from ledger.states import Restriction
+from tests.ledger.books import DAY, NOW, account, lot, spend
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_balance_tells_what_is_available_pending_held_and_next_to_expire() -> None:
+    holder = account(100, 50)  # S4.14
+    lot(holder, 7, restriction=Restriction(single_purchase=True), expires_at=NOW + DAY)
+    lot(holder, 9, activates_at=NOW + 3 * DAY)
+    hold(key=uuid4(), account_id=holder, amount=20, at=NOW)
+    assert selectors.balance(holder, at=NOW) == Balance(
+        available=137,
+        pending=9,
+        held=20,
+        restricted=7,
+        expires_next_at=NOW + DAY,
+        expires_next=87,
+        activates_next_at=NOW + 3 * DAY,
+    )
+    assert selectors.balance(holder, at=NOW + DAY).available == 50
+
+
+def test_value_without_an_end_has_no_next_expiry() -> None:
+    from kernel.calendar import FAR_FUTURE
+
+    holder = open_account(unit="EUR")
+    lot(holder, 5, expires_at=FAR_FUTURE)
+    assert selectors.balance(holder, at=NOW) == Balance(available=5)
+
+
+def test_many_balances_take_one_query(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    holders = [account(n + 1, 10) for n in range(5)]
+    with django_assert_num_queries(1):
+        found = selectors.balances([*holders, 2**40], at=NOW)
+    assert [found[pk].available for pk in holders] == [11, 12, 13, 14, 15]
+    assert found[2**40] == Balance()
+
+
+def test_history_is_paged_by_key_newest_first(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    holder = account(100, 100)
+    for amount in (10, 95, 20):
+        spend(holder, amount, note=f"bought {amount}")
+    with django_assert_num_queries(1):
+        page = selectors.history(holder, limit=2)
+    assert [(e.amount, e.balance_after, e.note) for e in page] == [
+        (-20, 75, "bought 20"),
+        (-95, 95, "bought 95"),
+    ]
+    rest = selectors.history(holder, before=page[-1].id)
+    assert [(e.amount, e.balance_after) for e in rest] == [(-10, 190), (100, 200), (100, 100)]
+
+
+def test_a_transfer_is_found_by_its_key() -> None:
+    made = spend(account(10), 4)
+    assert selectors.transfer(made.id) == made
+    assert selectors.transfer(UUID(int=0)) is None
+
+
+def test_freezing_is_told_and_recorded_once() -> None:
+    from ledger.models import AccountEvent
+
+    holder = account(10)
+    assert not selectors.is_frozen(holder)
+    for _ in range(2):
+        freeze(account_id=holder, reason="lost", at=NOW)
+    assert selectors.is_frozen(holder)
+    assert list(AccountEvent.objects.values_list("account_id", "frozen", "reason")) == [
+        (holder, True, "lost")
+    ]
