@@ -9,7 +9,7 @@ run: ## Prepare what is missing, then serve until Ctrl+C
 	@bin/prepare && exec $(PY) manage.py serve --host $(HOST) --port $(PORT)
 
 test: ## The whole suite: embedded defaults, then PostgreSQL and Redis where they are
-	@bin/prepare dev && exec bin/test $(ARGS)
+	@bin/prepare dev && exec $(PY) bin/test $(ARGS)
 
 lint: ## ruff and djlint
 	@bin/prepare dev

@@ -1,6 +1,9 @@
 """What every test gets. `config.settings` is in test mode by itself whenever pytest runs it."""
 
+import os
+import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.core.cache import cache
@@ -18,8 +21,20 @@ def _clean_cache() -> Iterator[None]:
     cache.clear()
 
 
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome") or ""
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """The system's Chromium; its own sandbox does not start for root."""
+    arguments = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+    return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": arguments}
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("postgres") and connection.vendor != "postgresql":
         pytest.skip(postgres_missing())
+    if item.get_closest_marker("browser") and not CHROMIUM:
+        pytest.skip("needs Chromium: apt-get install chromium, or set CHROMIUM=/path/to/it")
     if item.get_closest_marker("redis") and (reason := redis_missing()):
         pytest.skip(reason)
