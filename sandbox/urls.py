@@ -1,6 +1,6 @@
 from django.urls import path
 
-from sandbox.views import bank, inbox
+from sandbox.views import bank, inbox, totp
 
 app_name = "sandbox"
 urlpatterns = [
@@ -9,6 +9,7 @@ urlpatterns = [
     path("mail/<int:pk>/", inbox.mail, name="letter"),
     path("mail/<int:pk>/html/", inbox.mail_html, name="letter_html"),
     path("sms/", inbox.sms_list, name="sms"),
+    path("totp/", totp.code, name="totp"),
     path("bank/<uuid:session_id>/", bank.bank, name="bank"),
     path("bank/<uuid:session_id>/code/", bank.code, name="bank_code"),
     path("bank/<uuid:session_id>/renvoyer/", bank.resend, name="bank_resend"),

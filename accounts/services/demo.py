@@ -1,5 +1,7 @@
 """People for the demo and for tests: accounts that are ready to sign in."""
 
+import base64
+import hmac
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +13,7 @@ from django.db import transaction
 from accounts.models import StaffRole, User
 
 DEMO_TOTP_SECRET = "MIRABELLEDEMO2345MIRABELLEDEMO23"  # noqa: S105  base32; printed on the demo's own page
+TOTP_PERIOD_SECONDS = 30
 
 
 def add_person(*, email: str, password: str, at: datetime, verified: bool = True, **fields: Any) -> User:
@@ -37,3 +40,12 @@ def enrol_totp(*, user_id: int, secret: str = DEMO_TOTP_SECRET) -> None:
         type=Authenticator.Type.TOTP,
         defaults={"data": {"secret": get_adapter().encrypt(secret)}},
     )
+
+
+def totp_code(*, at: datetime, secret: str = DEMO_TOTP_SECRET) -> tuple[str, int]:
+    """What the demo's authenticator app shows at `at` (RFC 6238), and for how many seconds more."""
+    counter, elapsed = divmod(int(at.timestamp()), TOTP_PERIOD_SECONDS)
+    digest = hmac.digest(base64.b32decode(secret), counter.to_bytes(8, "big"), "sha1")
+    offset = digest[-1] & 0xF
+    number = int.from_bytes(digest[offset : offset + 4], "big") & 0x7FFFFFFF
+    return f"{number % 10**6:06d}", TOTP_PERIOD_SECONDS - elapsed

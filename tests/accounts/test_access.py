@@ -1,0 +1,165 @@
+"""Every address of the portal says who may enter, and keeps to it."""
+
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.test import Client, RequestFactory
+from django.urls import URLPattern, URLResolver, get_resolver, resolve, reverse
+
+from accounts.middleware import AccessMiddleware, audience_of
+from kernel.access import Audience
+from tests.factories import member, operator, organisation, person, sign_in, staff
+
+pytestmark = pytest.mark.django_db
+
+SAMPLES = {
+    "int": "1",
+    "str": "x",
+    "slug": "x",
+    "uuid": str(uuid.UUID(int=1)),
+    "path": "x",
+    "order": "CMD-1",
+    "digits": "CMD-1",
+}
+NAMED_GROUPS = {"key": "abc", "uidb36": "1", "number": "CMD-1", "app_label": "accounts", "url": "x", "content_type_id": "1"}
+CONVERTER = re.compile(r"<(?:(\w+):)?(\w+)>")
+GROUP = re.compile(r"\(\?P<(\w+)>[^()]*(?:\([^()]*\)[^()]*)*\)")
+
+
+@dataclass(frozen=True)
+class Address:
+    path: str
+    audience: Audience | None
+
+
+def _fill(route: str) -> str:
+    route = GROUP.sub(lambda found: NAMED_GROUPS.get(found[1], "x"), route)
+    route = CONVERTER.sub(lambda found: SAMPLES.get(found[1] or "str", "x"), route)
+    return route.replace("^", "").replace("$", "").replace("\\Z", "").replace("\\", "")
+
+
+def _walk(patterns: list, prefix: str = "") -> Iterator[str]:
+    for entry in patterns:
+        route = prefix + _fill(str(entry.pattern))
+        if isinstance(entry, URLResolver):
+            yield from _walk(entry.url_patterns, route)
+        elif isinstance(entry, URLPattern):
+            yield f"/{route}"
+
+
+def addresses() -> list[Address]:
+    found = {}
+    for path in _walk(get_resolver().url_patterns):
+        match = resolve(path)
+        found[path] = Address(path, audience_of(match.func, match))
+    return list(found.values())
+
+
+ROLES = ("visitor", "newcomer", "member", "staff without code", "staff", "operator")
+MAY_ENTER = {
+    Audience.PUBLIC: set(ROLES),
+    Audience.SERVICE: set(ROLES),
+    Audience.ANONYMOUS: {"visitor"},
+    Audience.SIGNED_IN: set(ROLES) - {"visitor"},
+    Audience.MEMBER: {"member"},
+    Audience.CSE_STAFF: {"staff"},
+    Audience.OPERATOR: {"operator"},
+}
+
+
+def signed_in_as(role: str) -> Client:
+    client = Client(raise_request_exception=True)
+    people = {
+        "newcomer": lambda: sign_in(client, person()),
+        "member": lambda: sign_in(client, member()),
+        "staff without code": lambda: sign_in(client, staff(organisation())),
+        "staff": lambda: sign_in(client, staff(organisation()), second_factor=True),
+        "operator": lambda: sign_in(client, operator()),
+    }
+    return people[role]() if role in people else client
+
+
+def turned_away(audience: Audience, role: str, response) -> bool:
+    """The answer that this audience owes to this role."""
+    to = urlsplit(response.headers.get("Location", "")).path
+    if audience == Audience.ANONYMOUS:
+        return to == reverse("home")
+    if role == "visitor":
+        return to == reverse("account_login")
+    if audience == Audience.MEMBER:
+        return to == reverse("accounts:waiting")
+    if role == "staff without code":
+        return to == reverse("mfa_reauthenticate") or response.status_code == 403
+    return response.status_code == 403
+
+
+def test_every_address_has_an_audience():
+    undeclared = [address.path for address in addresses() if address.audience is None]
+    assert undeclared == []
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_enters_where_it_may_and_nowhere_else(role):
+    client = signed_in_as(role)
+    wrong = []
+    for address in addresses():
+        if address.path == reverse("account_logout"):
+            continue
+        response = client.get(address.path)
+        if role in MAY_ENTER[address.audience]:
+            fine = response.status_code < 500 and not (
+                response.status_code == 302 and _gate_answer(response, address)
+            )
+        else:
+            fine = turned_away(address.audience, role, response)
+        if not fine:
+            wrong.append(
+                (address.path, address.audience, response.status_code, response.headers.get("Location"))
+            )
+    assert wrong == []
+
+
+def _gate_answer(response, address: Address) -> bool:
+    """A redirect to the gate itself, with the way back here, though the role may enter."""
+    to = urlsplit(response.headers["Location"])
+    return to.path == reverse("account_login") and f"next={address.path}" in to.query
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_writing_is_guarded_like_reading(role):
+    client = signed_in_as(role)
+    for address in addresses():
+        if role not in MAY_ENTER[address.audience]:
+            response = client.post(address.path)
+            assert turned_away(address.audience, role, response), address
+
+
+def test_a_view_that_says_nothing_is_closed():
+    request = RequestFactory().get("/")
+    request.resolver_match = resolve("/aide/")
+    with pytest.raises(PermissionDenied):
+        AccessMiddleware(lambda _: None).process_view(request, lambda _: None, (), {})
+
+
+def test_staff_without_an_authenticator_is_sent_to_set_one_up(client):
+    user = staff(organisation())
+    user.authenticator_set.all().delete()
+    response = sign_in(client, user).get("/cse/")
+    assert urlsplit(response.headers["Location"]).path == reverse("mfa_activate_totp")
+
+
+def test_operators_need_a_second_factor_when_the_setting_says_so(client, settings):
+    settings.ADMIN_REQUIRES_MFA = True
+    response = sign_in(client, operator()).get("/admin/")
+    assert urlsplit(response.headers["Location"]).path == reverse("mfa_activate_totp")
+
+
+def test_htmx_is_told_to_leave_the_page_instead_of_swapping_another_in(client):
+    response = client.get("/compte/coordonnees/", headers={"HX-Request": "true"})
+    assert response.status_code == 204
+    assert response.headers["HX-Redirect"].startswith(reverse("account_login"))
