@@ -103,7 +103,7 @@ def _second_factor(request: HttpRequest, *, enrolled: bool) -> Decision:
     """A second factor that exists *and* was shown in this session."""
     if not enrolled:
         return _back_here(request, "mfa_activate_totp")
-    if any(record.get("method") == "mfa" for record in get_authentication_records(request)):
+    if any(record.get("method") == "mfa" for record in get_authentication_records(request, request.user)):
         return None
     return _back_here(request, "mfa_reauthenticate")
 

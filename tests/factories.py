@@ -3,7 +3,8 @@
 from itertools import count
 from typing import Any
 
-from django.test import Client
+from allauth.account.internal.flows.login import record_authentication
+from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from accounts.models import IdentificationKey, Membership, Organisation, User
@@ -71,7 +72,8 @@ def sign_in(client: Client, user: User, *, second_factor: bool = False) -> Clien
     """A session as after the sign-in page; with `second_factor`, as after its code too."""
     client.force_login(user)
     if second_factor:
-        session = client.session
-        session["account_authentication_methods"] = [{"method": "mfa", "type": "totp", "at": 0}]
-        session.save()
+        request = RequestFactory().get("/")
+        request.session = client.session
+        record_authentication(request, user, method="mfa", type="totp")
+        request.session.save()
     return client
