@@ -11,7 +11,7 @@ import environ
 from celery.schedules import schedule
 from django.utils.translation import gettext_lazy as _
 
-from config import logs
+from config import checks, logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -236,7 +236,7 @@ USE_TZ = True
 
 # Static files
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT = Path(env.str("STATIC_ROOT", str(DATA_DIR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -252,6 +252,8 @@ ALARM_EMAILS = env.list("ALARM_EMAILS", default=["exploitation@mirabelle.example
 EMAIL_BACKEND = "sandbox.mail.MailboxBackend" if SANDBOX else "django.core.mail.backends.smtp.EmailBackend"
 if not SANDBOX:
     vars().update(env.email_url("EMAIL_URL", default="smtp://localhost:25"))
+EMAIL_URL = env.str("EMAIL_URL", "")
+EMAIL_TIMEOUT = 20
 
 # The company on invoices. The demo's is invented.
 SELLER_NAME = env.str("SELLER_NAME", "Mirabelle Démonstration")
@@ -306,3 +308,5 @@ CONTENT_SECURITY_POLICY = {
 }
 
 SILENCED_SYSTEM_CHECKS: list[str] = []
+
+checks.refuse_unsafe(vars())
