@@ -213,8 +213,8 @@ def test_the_page_says_what_the_law_and_the_customer_want(pdf):  # S3.8
         "−6,05 €",
         "Total payé 114,95 €",
         "Vous économisez 6,05 €",
-        "Payé le 10/07/2026 par Visa •••• 4417.",
-        "Transaction AD000074-174923.",
+        "Payé le 10/07/2026, Visa •••• 4417",
+        "Transaction AD000074-174923",
         "art. 256 ter du CGI",
         "Page 1 sur 1",
     ):
