@@ -350,6 +350,8 @@ def card_history(card: Card, *, at: datetime, limit: int = 50) -> list[HistoryLi
 
 def bought_by(card: Card, *, user_id: int) -> bool:
     """Whether the holder bought the card: a received one says nothing of the giver's order."""
+    if card.intent_id is None:
+        return False
     return IssueIntent.objects.filter(pk=card.intent_id, holder_id=user_id).exists()
 
 

@@ -17,7 +17,7 @@ from wallet.models import Card
 from wallet.selectors import LinkOffer, card_behind_link, card_summary, link_offer
 from wallet.services.claim import Claimed, adopt_card, claim_card
 from wallet.services.send import renew_token
-from wallet.views.cards import barcode_context, pdf_response
+from wallet.views.cards import barcode_context, pdf_response, reader
 
 COOKIE_SALT = "wallet.received"
 COOKIE_DAYS = 400
@@ -80,7 +80,7 @@ def adopt(request: HttpRequest, link_id: UUID) -> HttpResponse:
     if _held_here(request, link_id) is None:
         return redirect("wallet:received", link_id)
     try:
-        card_id = adopt_card(link_id=link_id, user_id=request.user.pk, at=timezone.now())
+        card_id = adopt_card(link_id=link_id, user_id=reader(request), at=timezone.now())
     except LinkNotOpen as refusal:
         raise Http404 from refusal
     messages.success(request, _("La carte est dans votre portefeuille."))
