@@ -5,7 +5,7 @@ from csp.decorators import csp_replace
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.clickjacking import xframe_options_sameorigin
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from kernel.access import Audience, allow
 from sandbox.models import Mail
@@ -14,13 +14,13 @@ from sandbox.testcards import TEST_CARDS
 
 
 @allow(Audience.PUBLIC)
-@require_GET
+@require_safe
 def index(request: HttpRequest) -> HttpResponse:
     return render(request, "sandbox/index.html", {"cards": TEST_CARDS})
 
 
 @allow(Audience.PUBLIC)
-@require_GET
+@require_safe
 def mail_list(request: HttpRequest) -> HttpResponse:
     recipient = request.GET.get("pour", "").strip()[:254].replace("\0", "")
     rows = list(mails(recipient=recipient, before=_cursor(request))[: PAGE + 1])
@@ -29,7 +29,7 @@ def mail_list(request: HttpRequest) -> HttpResponse:
 
 
 @allow(Audience.PUBLIC)
-@require_GET
+@require_safe
 def mail(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "sandbox/mail.html", {"mail": get_object_or_404(Mail, pk=pk)})
 
@@ -50,7 +50,7 @@ def mail(request: HttpRequest, pk: int) -> HttpResponse:
 )
 @xframe_options_sameorigin
 @allow(Audience.PUBLIC)
-@require_GET
+@require_safe
 def mail_html(request: HttpRequest, pk: int) -> HttpResponse:
     # Links leave the frame, else the page they open would refuse to be framed.
     html = get_object_or_404(Mail, pk=pk).html.replace("<head>", '<head><base target="_top">', 1)
@@ -58,7 +58,7 @@ def mail_html(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @allow(Audience.PUBLIC)
-@require_GET
+@require_safe
 def sms_list(request: HttpRequest) -> HttpResponse:
     rows = list(messages(before=_cursor(request))[: PAGE + 1])
     return render(request, "sandbox/sms.html", {"messages_received": rows[:PAGE], "next": _next(rows)})
