@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from config.demo.people import Cast
 from ledger.services.expire import expire_due
-from orders.gateways.base import PspStatus
 from orders.models import Order, Payment, Product, TermsVersion
 from orders.services.cancel import cancel_order, expire_order
 from orders.services.cart import add_line, remove_line
@@ -16,6 +15,7 @@ from orders.services.payment import start_payment
 from orders.services.place import place_order
 from orders.services.refund import request_refund, run_refund
 from orders.services.settle import settle_payment
+from orders.states import PaymentState
 from sandbox.models import BankEvent
 from sandbox.services.bank import submit_card, take_step
 from wallet.models import Card, IssueIntent
@@ -53,11 +53,12 @@ def tell_history(cast: Cast, products: dict[str, Product], *, at: datetime) -> N
     gifts = story.buy([(GROCERIES, face, 1) for face in (10, 20, 30, 40)], at=ago(days=61, hours=6))
     story.spend(gifts[0], [("Halte Panier, Les Ormes", 915)], at=ago(days=44))
 
-    story.refuse([(GROCERIES, 150, 1)], at=ago(days=12, hours=4))
+    story.run_out([(GROCERIES, 150, 1)], at=ago(days=12, hours=4))
     story.buy([("e-carte-sport", 50, 1)], at=ago(days=6, hours=7))
     story.give_up([("e-carte-jardin", 30, 2)], at=ago(days=4, hours=1))
     recent = story.buy([(GROCERIES, 50, 1), (GROCERIES, 100, 1)], at=ago(days=2, hours=9))
     story.send(recent[0], "lou@demo.example", "Bon anniversaire !", at=ago(days=1))
+    story.refuse([("e-carte-marche", 30, 2)], at=ago(hours=5))
     expire_due(at=at)
 
 
@@ -139,12 +140,17 @@ class _Story:
         run_refund(refund.pk, asked_at + timedelta(hours=1))
         issue_credit_note(refund_id=refund.pk, at=asked_at + timedelta(hours=1))
 
-    def refuse(self, basket: Basket, *, at: datetime) -> None:
-        """The bank says no and the order runs out."""
+    def refuse(self, basket: Basket, *, at: datetime) -> Order:
+        """The bank says no; the order can be paid again."""
         order = self.order(basket, at=at)
         payment = self.pay(order, OVER_LIMIT, at=at + timedelta(minutes=3))
         payment.refresh_from_db()
-        assert payment.state == PspStatus.FAILED
+        assert payment.state == PaymentState.FAILED
+        return order
+
+    def run_out(self, basket: Basket, *, at: datetime) -> None:
+        """Refused, and not tried again in time."""
+        order = self.refuse(basket, at=at)
         expire_order(order_id=order.pk, at=at + timedelta(days=1))
         self.empty_cart(at=at + timedelta(days=1))
 

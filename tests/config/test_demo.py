@@ -67,10 +67,11 @@ def test_the_queue_is_long_enough_for_a_second_page(told: None) -> None:
     assert pending.values("organisation").distinct().count() == 3
 
 
-def test_the_member_has_orders_in_every_ended_state_and_an_empty_cart(told: None) -> None:
+def test_the_member_has_orders_in_every_state_to_look_at_and_an_empty_cart(told: None) -> None:
     orders = Order.objects.filter(customer__email=MEMBER)
     states = set(orders.exclude(state=OrderState.CART).values_list("state", flat=True))
     assert states == {
+        OrderState.AWAITING_PAYMENT,  # refused by the bank, payable again
         OrderState.FULFILLED,
         OrderState.REFUNDED,
         OrderState.EXPIRED,
