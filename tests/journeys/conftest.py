@@ -100,16 +100,12 @@ def site(transactional_db: None) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="module")
-def demo_site(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
-    """The portal with the demo's data, shared by the tests of one module: they only look."""
-    with django_db_blocker.unblock():
-        call_command("demo", verbosity=0)
-        try:
-            with serving() as address:
-                yield address
-        finally:
-            call_command("flush", interactive=False, verbosity=0)
+@pytest.fixture
+def demo_site(transactional_db: None) -> Iterator[str]:
+    """The portal with the demo's data."""
+    call_command("demo", verbosity=0)
+    with serving() as address:
+        yield address
 
 
 @pytest.fixture

@@ -75,17 +75,20 @@ class Visit:
         self.context.add_cookies([{"name": n, "value": v, "url": site} for n, v in cookies.items()])
         self.page = self.context.new_page()
         self.page.on("console", self._said)
-        self.page.on("pageerror", lambda error: self.troubles.append(f"script: {error}"))
+        self.page.on("pageerror", lambda error: self._note(f"script: {error}"))
         self.page.on("response", self._answered)
 
     def _said(self, message: ConsoleMessage) -> None:
         expected = "Failed to load resource" in message.text  # judged by _answered
         if message.type in ("error", "warning") and not expected and not Visit.examining:
-            self.troubles.append(f"console: {message.text}")
+            self._note(f"console: {message.text}")
 
     def _answered(self, response: Response) -> None:
         if response.status >= 500 or (response.status == 404 and "/static/" in response.url):
-            self.troubles.append(f"{response.status}: {response.url}")
+            self._note(f"{response.status}: {response.url}")
+
+    def _note(self, trouble: str) -> None:
+        self.troubles.append(f"{self.page.url}: {trouble}")
 
     def close(self) -> None:
         self.context.close()

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Response
 
 from tests.journeys.looks import (
+    DESKTOP,
     PHONE,
     SMALLEST,
     Looks,
@@ -15,9 +16,12 @@ from tests.journeys.looks import (
     structure_faults,
     target_faults,
 )
+from tests.journeys.pages import by_person, cookies_of
 
-ANYBODY = ["/aide/", "/confidentialite/", "/accessibilite/", "/rien/"]
-PAGES = [("nobody", address) for address in ANYBODY]
+
+def status_faults(answer: Response, address: str) -> list[str]:
+    arrived = answer.url.endswith(address)
+    return [] if answer.ok and arrived else [f"{answer.status} at {answer.url}"]
 
 
 def faults_of(page: Page) -> list[str]:
@@ -31,11 +35,18 @@ def faults_of(page: Page) -> list[str]:
     return faults + overflow_faults(page, SMALLEST)
 
 
-@pytest.mark.parametrize(("role", "address"), PAGES)
-def test_page_has_no_fault(site: str, visit: Callable[..., Page], role: str, address: str) -> None:
-    page = visit(site)
-    page.goto(address)
-    assert faults_of(page) == []
+@pytest.mark.parametrize("who", by_person(), ids=lambda who: who.partition("@")[0] or "nobody")
+def test_pages_have_no_fault(demo_site: str, visit: Callable[..., Page], database: Any, who: str) -> None:
+    with database():
+        cookies, addresses = cookies_of(who), {str(one): one.address for one in by_person()[who]}
+    page, found = visit(demo_site, cookies=cookies), {}
+    for name, address in addresses.items():
+        page.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})
+        answer = page.goto(address)
+        assert answer is not None
+        if faults := status_faults(answer, address) + faults_of(page):
+            found[name] = faults
+    assert found == {}
 
 
 BROKEN = """<!doctype html><html lang="en"><head><title> · Mirabelle</title></head><body><main>
