@@ -90,7 +90,9 @@ class TermsConsent(models.Model):
 class DetailChange(models.Model):
     """An operator corrected a fixed detail of a person, and why."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="detail_changes"
+    )
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     field = models.CharField(_("champ"), max_length=40)
     before = models.CharField(_("avant"), max_length=80, blank=True)

@@ -199,24 +199,25 @@ def key_page(request: HttpRequest) -> HttpResponse:
 
 
 def _make_keys(request: HttpRequest, form: KeyBatchForm, mine: StaffOf) -> HttpResponse:
-    data = form.cleaned_data
-    made = generate_keys(
-        batch=KeyBatch(
-            organisation_id=mine.organisation_id,
-            count=data["count"],
-            prefix=data["key_prefix"],
-            site_id=data["site"].pk if data["site"] else None,
-            use_limit=data["use_limit"],
-            expires_on=data["expires_on"],
-            auto_approve=data["auto_approve"],
-            name=data["name"],
-        ),
-        actor_id=_me(request),
-        at=timezone.now(),
-    )
+    batch = key_batch(form.cleaned_data, mine.organisation_id)
+    made = generate_keys(batch=batch, actor_id=_me(request), at=timezone.now())
     text = ngettext("%(n)d clé créée.", "%(n)d clés créées.", len(made)) % {"n": len(made)}
     messages.success(request, text)
     return redirect(reverse("cse:keys", query={"batch": made[0].batch}))
+
+
+def key_batch(data: dict[str, Any], organisation_id: int) -> KeyBatch:
+    """What a valid `KeyBatchForm` asks for."""
+    return KeyBatch(
+        organisation_id=organisation_id,
+        count=data["count"],
+        prefix=data["key_prefix"],
+        site_id=data["site"].pk if data["site"] else None,
+        use_limit=data["use_limit"],
+        expires_on=data["expires_on"],
+        auto_approve=data["auto_approve"],
+        name=data["name"],
+    )
 
 
 @allow(Audience.CSE_STAFF)

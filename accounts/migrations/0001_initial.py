@@ -73,7 +73,7 @@ class Migration(migrations.Migration):
                 ('reason', models.CharField(max_length=300, verbose_name='motif')),
                 ('at', models.DateTimeField(verbose_name='le')),
                 ('actor', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='detail_changes', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'verbose_name': "correction d'une coordonnée",
