@@ -10,7 +10,7 @@ RUN /venv/bin/pip install --require-hashes -r /tmp/requirements.txt
 FROM python:3.11-slim-bookworm
 # harfbuzz-subset makes PDF pages several times faster (docs/operations.md).
 RUN apt-get update -qq \
- && apt-get install -y -qq --no-install-recommends libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 \
+ && apt-get install -y -qq --no-install-recommends libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-liberation \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --uid 10001 --home-dir /app --shell /usr/sbin/nologin mirabelle \
  && install -d -o mirabelle /data

@@ -1,17 +1,20 @@
 """Documents per second and core, beside a bare WeasyPrint render of the same HTML.
 
-`python -m bench.pdf`: prints CPU time, so other work on the machine hardly matters. Both sides take turns
+`python bench/pdf.py` prints CPU time, so other work on the machine hardly matters. Both sides take turns
 in one process; both share one font configuration. Ours also fills the template, draws the barcode, makes the
 EN 16931 message, tags the file and writes PDF/A or PDF/UA.
 """
 
 import os
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 
 import django
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 os.environ.setdefault("MIRABELLE_MODE", "test")
 django.setup()

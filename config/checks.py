@@ -58,4 +58,5 @@ def _outside(given: Mapping[str, Any]) -> list[tuple[bool, str]]:
         (stripe and not given["STRIPE_SECRET_KEY"], "STRIPE_SECRET_KEY is missing."),
         (stripe and not given["STRIPE_WEBHOOK_SECRET"], "STRIPE_WEBHOOK_SECRET is missing."),
         (not given["EMAIL_URL"], "EMAIL_URL is missing."),
+        (not given["SELLER_SIRET"].strip("0"), "SELLER_SIRET is the demo's: invoices would name no company."),
     ]

@@ -34,6 +34,7 @@ SOUND = {
     "STRIPE_SECRET_KEY": "sk_live_x",
     "STRIPE_WEBHOOK_SECRET": "whsec_x",
     "EMAIL_URL": "smtp://mail:25",
+    "SELLER_SIRET": "12345678900011",
 }
 ENVIRONMENT = {
     "MIRABELLE_MODE": "production",
@@ -47,6 +48,7 @@ ENVIRONMENT = {
     "STRIPE_SECRET_KEY": "sk_live_x",
     "STRIPE_WEBHOOK_SECRET": "whsec_x",
     "EMAIL_URL": "smtp://localhost:25",
+    "SELLER_SIRET": "12345678900011",
 }
 
 
@@ -67,6 +69,7 @@ def test_a_sound_configuration_has_no_problems():
         ({"INDEX_KEY": settings.DEFAULT_INDEX_KEY}, "INDEX_KEY"),
         ({"INDEX_KEY": ""}, "INDEX_KEY"),
         ({"DEBUG": True}, "DEBUG"),
+        ({"SELLER_SIRET": "0" * 14}, "SELLER_SIRET"),
         ({"SANDBOX": True}, "SANDBOX"),
         ({"SITE_URL": "http://mirabelle.example"}, "SITE_URL"),
         ({"ALLOWED_HOSTS": []}, "ALLOWED_HOSTS"),
