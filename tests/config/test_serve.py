@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -45,7 +46,8 @@ def test_one_command_serves_and_one_signal_ends_everything(tmp_path):
         assert f"http://127.0.0.1:{port}" in welcome
         assert "membre@demo.example" in welcome
         assert get(f"http://127.0.0.1:{port}/healthz") == b"ok"
-        assert json.loads(get(f"http://127.0.0.1:{port}/readyz"))["ready"]
+        # The demo's story was told in the past: its invoices are being made first.
+        assert becomes_ready(f"http://127.0.0.1:{port}/readyz")
 
         second = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
         assert second.returncode == 1
@@ -55,6 +57,16 @@ def test_one_command_serves_and_one_signal_ends_everything(tmp_path):
         server.send_signal(signal.SIGTERM)
         assert server.wait(20) == 0
     assert processes_with(str(tmp_path)) == []
+
+
+def becomes_ready(url: str) -> bool:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        try:
+            return json.loads(get(url))["ready"]
+        except urllib.error.HTTPError:
+            time.sleep(0.5)
+    return False
 
 
 def processes_with(data_dir: str) -> list[str]:

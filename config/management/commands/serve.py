@@ -12,20 +12,21 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connection
 
+from config.demo.people import DIRECT_KEY, KEY, MEMBER, NEWCOMER, OPERATOR, PASSWORD, STAFF
 from config.prepare import prepare
 from config.supervisor import Supervisor
 
-WELCOME = """
-  Mirabelle: {url}
+WELCOME = f"""
+  Mirabelle: {{url}}
 
-  Sign in (password: mirabelle-demo)      Sign up with a key
-    membre@demo.example   a member          DEMO-2026    approved by the CSE
-    nouveau@demo.example  not yet approved  DEMO-DIRECT  approved at once
-    cse@demo.example      CSE staff
-    admin@demo.example    operator, {url}/admin/
+  Sign in (password: {PASSWORD})       Sign up with a key
+    {MEMBER:22s} a member           {KEY:12s} the CSE approves
+    {NEWCOMER:22s} not yet approved   {DIRECT_KEY:12s} approved at once
+    {STAFF:22s} CSE staff          Codes of CSE staff's second factor:
+    {OPERATOR:22s} operator           {{url}}/sandbox/totp/
 
-  Mails, text messages and the bank: {url}/sandbox/
-  Ready in {seconds:.1f} s. Ctrl+C stops everything.
+  Mails, text messages and the bank: {{url}}/sandbox/   Administration: {{url}}/admin/
+  Ready in {{seconds:.1f}} s. Ctrl+C stops everything.
 """
 
 
