@@ -90,7 +90,7 @@ class StripeCheckout:
         with _refusals():
             made = self._client.v1.refunds.list(params={"payment_intent": intent, "limit": 100})
             for known in made.data:
-                if (known.metadata or {}).get("refund_key") == str(key):
+                if known.metadata and known.metadata.to_dict().get("refund_key") == str(key):
                     return _refund(known)
             created = self._client.v1.refunds.create(
                 params={
