@@ -91,6 +91,12 @@ def current_terms(*, at: datetime) -> TermsVersion | None:
     return TermsVersion.objects.filter(published_at__lte=at).order_by("-number").first()
 
 
+def current_terms_id(*, at: datetime) -> int | None:
+    """As `current_terms`, without the text."""
+    published = TermsVersion.objects.filter(published_at__lte=at).order_by("-number")
+    return next(iter(published.values_list("pk", flat=True)[:1]), None)
+
+
 @dataclass(frozen=True)
 class CartLine:
     """One line as shown; amounts in minor units. `previous_price_minor` tells of a repricing."""

@@ -10,10 +10,10 @@ def lock_order(order_id: int, *, customer_id: int | None = None) -> Order:
     orders = Order.objects.select_for_update(of=("self",)).filter(pk=order_id)
     if customer_id is not None:
         orders = orders.filter(customer_id=customer_id)
-    order = orders.first()
-    if order is None:
+    found = list(orders)
+    if not found:
         raise OrderNotFound(order_id)
-    return order
+    return found[0]
 
 
 def lock_cart(customer_id: int) -> Order | None:

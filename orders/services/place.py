@@ -15,11 +15,13 @@ from orders.errors import (
     TermsNotCurrent,
 )
 from orders.models import Order, OrderLine
-from orders.selectors import NO_DISCOUNT, current_terms, discounts
+from orders.selectors import NO_DISCOUNT, current_terms_id, discounts
 from orders.services.cart import check_ceilings
 from orders.services.lock import lock_order
 from orders.services.move import move_order
 from orders.states import OrderState
+
+_LINE_FACTS = ("order_id", "face_minor", "quantity", "rate_bp", "price_minor", "product__is_active")
 
 
 @transaction.atomic
@@ -35,7 +37,8 @@ def place_order(*, order_id: int, customer_id: int, version: int, terms_id: int,
     if order.state != OrderState.CART:
         return order  # a second click on "Commander": this very cart was placed already
     gate = ordering_gate(customer_id)
-    lines = list(order.lines.select_related("product"))
+    # Products carry long texts in every language, of which placing needs none.
+    lines = list(order.lines.select_related("product").only(*_LINE_FACTS))
     _guard(order, lines, gate, terms_id=terms_id, at=at)
     move_order(
         order,
@@ -62,7 +65,6 @@ def _guard(order: Order, lines: list[OrderLine], gate: Gate, *, terms_id: int, a
     current = discounts(gate.organisation_id, on=local_date(at))
     if any(line.rate_bp != current.get(line.product_id, NO_DISCOUNT).rate_bp for line in lines):
         raise PricesChanged
-    terms = current_terms(at=at)
-    if terms is None or terms.pk != terms_id:
+    if current_terms_id(at=at) != terms_id:
         raise TermsNotCurrent
     check_ceilings(order.customer_id, lines, current, at=at)

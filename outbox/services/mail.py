@@ -94,6 +94,6 @@ def _row(request: MailRequest, at: datetime) -> Mail:
 
 
 def _write(rows: list[Mail], at: datetime) -> None:
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         Mail.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
         enqueue_many([JobRequest(kind=SEND, ref=str(row.pk), due_at=at) for row in rows])

@@ -38,7 +38,7 @@ def plan_issue(
 
     Runs in the caller's transaction. Planning a batch again changes nothing.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         IssueIntent.objects.bulk_create(
             [
                 IssueIntent(

@@ -1,0 +1,237 @@
+"""Place + pay + issue of one order of three cards, through the services, on PostgreSQL, 4 clients.
+
+Usage: `python bench/orders.py [--orders 400] [--rounds 3] [--profile]`. Needs a server at DATABASE_URL
+(default: postgres@127.0.0.1:5432) where it may create and drop a database of its own. What is timed is all
+that happens under locks or in a customer's wait: placing, the payment's row, paying (intents, jobs),
+issuing the three cards (accounts, credits, sealed numbers), and the order's last step to Activé. Mails and
+PDFs are other jobs and have their own bench (`bench/pdf.py`).
+"""
+
+import argparse
+import cProfile
+import multiprocessing
+import os
+import pstats
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+CLIENTS = 4
+LEAST_PER_SECOND = 150  # issue 2, "Speed"
+MOST_QUERIES_TO_PLACE = 8
+
+
+@contextmanager
+def own_database() -> Iterator[str]:
+    """The URL of a new database, dropped at the end."""
+    server = os.environ.get("DATABASE_URL", "postgres://postgres@127.0.0.1:5432/postgres")
+    name = f"mirabelle_bench_{os.getpid()}"
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        try:
+            yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+        finally:
+            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def start_django(url: str) -> None:
+    os.environ.update(DATABASE_URL=url, MIRABELLE_MODE="test", DJANGO_SETTINGS_MODULE="config.settings")
+    import django
+
+    django.setup()
+    from django.conf import settings
+
+
+def prepare(count: int) -> list[tuple[int, int]]:
+    """`count` customers of one CSE, each with a cart of 50 + 100 + 10 € at 5 %: (order, customer)."""
+    from allauth.account.models import EmailAddress
+    from django.core.management import call_command
+    from django.utils import timezone
+
+    from accounts.models import Membership, Organisation, User
+    from accounts.states import MembershipState
+    from orders.models import DiscountAgreement, Order, OrderLine, Product, TermsVersion
+
+    call_command("migrate", verbosity=0)
+    now = timezone.now()
+    cse = Organisation.objects.create(name="CSE", slug="cse")
+    product = Product.objects.create(
+        slug="e-carte", name="e-Carte", brand="Essai", min_minor=1000, max_minor=15000
+    )
+    DiscountAgreement.objects.create(
+        organisation=cse, product=product, rate_bp=500, starts_on=now.date() - timedelta(days=9)
+    )
+    TermsVersion.objects.create(number=1, text="…", published_at=now - timedelta(days=9))
+    users = User.objects.bulk_create(User(email=f"c{n}@essai.example", password="!") for n in range(count))
+    EmailAddress.objects.bulk_create(
+        EmailAddress(user=user, email=user.email, verified=True, primary=True) for user in users
+    )
+    Membership.objects.bulk_create(
+        Membership(
+            user=user, organisation=cse, state=MembershipState.APPROVED, requested_at=now, decided_at=now
+        )
+        for user in users
+    )
+    carts = Order.objects.bulk_create(Order(customer=user) for user in users)
+    OrderLine.objects.bulk_create(
+        OrderLine(order=cart, product=product, face_minor=f, quantity=1, rate_bp=500, price_minor=p)
+        for cart in carts
+        for f, p in ((5000, 4750), (10000, 9500), (1000, 950))
+    )
+    return [(cart.pk, cart.customer_id) for cart in carts]
+
+
+def whole_order(order_id: int, customer_id: int, terms_id: int) -> None:
+    from django.utils import timezone
+
+    from orders.gateways.base import PspState, PspStatus
+    from orders.models import Payment
+    from orders.services.fulfil import card_was_issued
+    from orders.services.pay import pay_order
+    from orders.services.place import place_order
+    from wallet.models import IssueIntent
+    from wallet.services.issue import issue_batch
+
+    now = timezone.now()
+    order = place_order(order_id=order_id, customer_id=customer_id, version=1, terms_id=terms_id, at=now)
+    payment = Payment.objects.create(
+        order=order,
+        reference=f"MB{order_id:06d}",
+        gateway="bank",
+        psp_id=f"psp-{order_id}",
+        amount_minor=order.total_minor,
+        currency="EUR",
+        state="redirected",
+        created_at=now,
+        expires_at=now + timedelta(hours=1),
+    )
+    evidence = PspState(payment.psp_id, PspStatus.SUCCEEDED, order.total_minor, "EUR")
+    pay_order(payment_id=payment.pk, evidence=evidence, at=now)
+    issue_batch(batch=f"order:{order_id}", at=now)
+    last = (
+        IssueIntent.objects.filter(batch=f"order:{order_id}")
+        .order_by("-rank")
+        .values_list("pk", flat=True)[0]
+    )
+    card_was_issued(intent_id=last, at=now)
+
+
+def client(url: str, work: list[tuple[int, int]], barrier: Any, times: Any, profile: bool) -> None:
+    start_django(url)
+    from django.db import connection
+
+    from orders.models import TermsVersion
+
+    terms_id = TermsVersion.objects.get().pk
+    whole_order(*work[0], terms_id)  # imports, connection, caches
+    barrier.wait()
+    began = time.monotonic()
+    profiler = cProfile.Profile() if profile else None
+    if profiler:
+        profiler.enable()
+    for order_id, customer_id in work[1:]:
+        whole_order(order_id, customer_id, terms_id)
+    if profiler:
+        profiler.disable()
+        pstats.Stats(profiler).sort_stats("cumulative").print_stats(70)
+    times.put((began, time.monotonic()))
+    connection.close()
+
+
+def one_round(url: str, orders: list[tuple[int, int]], *, clients: int, profile: bool) -> float:
+    """Orders per second with `clients` processes at once."""
+    context = multiprocessing.get_context("spawn")
+    barrier, times = context.Barrier(clients), context.Queue()
+    shares = [orders[n::clients] for n in range(clients)]
+    people = [context.Process(target=client, args=(url, share, barrier, times, profile)) for share in shares]
+    for person in people:
+        person.start()
+    spans = [times.get(timeout=300) for _ in people]
+    for person in people:
+        person.join()
+    timed = len(orders) - clients
+    return timed / (max(end for _, end in spans) - min(began for began, _ in spans))
+
+
+def count_queries(url: str, order_id: int, customer_id: int) -> tuple[int, int]:
+    """Statements to place, and of the whole order."""
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+    from django.utils import timezone
+
+    from orders.models import TermsVersion
+    from orders.services.place import place_order
+
+    terms_id = TermsVersion.objects.get().pk
+    with CaptureQueriesContext(connection) as placing:
+        place_order(
+            order_id=order_id, customer_id=customer_id, version=1, terms_id=terms_id, at=timezone.now()
+        )
+    with CaptureQueriesContext(connection) as rest:
+        whole_order(order_id, customer_id, terms_id)
+    if os.environ.get("SHOW_SQL"):
+        for query in [*placing, *rest]:
+            print(query["sql"][:160])
+    return len(placing), len(placing) + len(rest)
+
+
+def check_all_done(count: int) -> None:
+    """Speed must not come from orders that were not finished."""
+    from django.db import connection
+
+    from orders.models import Order
+    from wallet.models import Card
+
+    connection.close()
+    assert Order.objects.filter(state="fulfilled").count() == count
+    assert Card.objects.count() == 3 * count
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--orders", type=int, default=400)
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--clients", type=int, default=CLIENTS)
+    options.add_argument("--profile", action="store_true")
+    args = options.parse_args()
+    with own_database() as url:
+        start_django(url)
+        total = args.orders * args.rounds
+        work = prepare(total + 1)
+        placing, whole = count_queries(url, *work[0])
+        rates = [
+            one_round(
+                url,
+                work[1 + n * args.orders : 1 + (n + 1) * args.orders],
+                clients=args.clients,
+                profile=args.profile,
+            )
+            for n in range(args.rounds)
+        ]
+        check_all_done(total + 1)
+        from django.db import connection
+
+        connection.close()
+    rate = median(rates)
+    passed = rate >= LEAST_PER_SECOND and placing <= MOST_QUERIES_TO_PLACE
+    print(f"queries: place {placing} (limit {MOST_QUERIES_TO_PLACE}), place + pay + issue {whole}")
+    print(f"orders/s at {args.clients} clients: " + ", ".join(f"{r:.0f}" for r in rates))
+    print(
+        f"place + pay + issue, 3 cards: {rate:.0f}/s, limit {LEAST_PER_SECOND}: {'PASS' if passed else 'FAIL'}"
+    )
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
