@@ -247,7 +247,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "config.staticfiles.BundledStaticFilesStorage"},
 }
 if TESTING:
-    STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
+    STORAGES["staticfiles"]["BACKEND"] = "config.staticfiles.StrictStaticFilesStorage"
 
 # Mail
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "Mirabelle <ne-pas-repondre@mirabelle.example>")

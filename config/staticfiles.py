@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from django.contrib.staticfiles import finders
+from django.contrib.staticfiles.storage import StaticFilesStorage
 from django.core.files.base import ContentFile
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
@@ -57,3 +59,12 @@ class BundledStaticFilesStorage(CompressedManifestStaticFilesStorage):
         self._save(STYLESHEET, ContentFile(content.encode()))
         kept = {name: where for name, where in paths.items() if name not in parts}
         return {**kept, STYLESHEET: (self, STYLESHEET)}
+
+
+class StrictStaticFilesStorage(StaticFilesStorage):
+    """For tests: plain names, but a file that does not exist is an error, as it is behind the manifest."""
+
+    def url(self, name: str | None) -> str:
+        if name and finders.find(name) is None:
+            raise ValueError(f"No static file {name!r}")
+        return str(super().url(name))
