@@ -15,6 +15,7 @@ from unfold.admin import ModelAdmin, TabularInline
 
 from kernel.errors import DomainError
 from kernel.money import format_minor
+from orders import admin_payment  # noqa: F401 - registers the pages of payments
 from orders.models import (
     DiscountAgreement,
     Invoice,
@@ -27,7 +28,7 @@ from orders.models import (
 )
 from orders.selectors import agreement_overlaps
 from orders.services.agree import sign_agreement
-from orders.services.refund import request_refund
+from orders.services.refund import refund_order
 from orders.services.review import accept_review, reject_review
 from orders.states import OrderState
 
@@ -189,7 +190,7 @@ class OrderAdmin(ReadOnly, ModelAdmin):
     def refund(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
         now = timezone.now()
         reason = f"{request.user}"
-        self._each(request, queryset, lambda order: request_refund(order_id=order.pk, reason=reason, at=now))
+        self._each(request, queryset, lambda order: refund_order(order_id=order.pk, reason=reason, at=now))
 
     @admin.action(
         description=_("Vérification : accepter le paiement et émettre les cartes"), permissions=["act"]

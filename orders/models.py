@@ -221,6 +221,8 @@ class Payment(models.Model):
     succeeded_at = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name = _("paiement")
+        verbose_name_plural = _("paiements")
         constraints = [
             models.CheckConstraint(condition=Q(state__in=PaymentState.values), name="payment_state_known"),
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="payment_is_positive"),
@@ -232,6 +234,9 @@ class Payment(models.Model):
             ),
         ]
 
+    def __str__(self) -> str:
+        return self.reference
+
 
 class PaymentEvent(models.Model):
     """One step of a payment's state, kept for ever."""
@@ -241,6 +246,13 @@ class PaymentEvent(models.Model):
     to_state = models.CharField(max_length=20)
     at = models.DateTimeField()
     note = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("étape de paiement")
+        verbose_name_plural = _("étapes de paiement")
+
+    def __str__(self) -> str:
+        return f"{self.from_state} → {self.to_state}"
 
 
 class Refund(models.Model):
@@ -257,10 +269,15 @@ class Refund(models.Model):
     done_at = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name = _("remboursement")
+        verbose_name_plural = _("remboursements")
         constraints = [
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="refund_is_positive"),
             models.CheckConstraint(condition=Q(state__in=RefundState.values), name="refund_state_known"),
         ]
+
+    def __str__(self) -> str:
+        return str(self.key)
 
 
 class WebhookInbox(models.Model):
@@ -273,7 +290,12 @@ class WebhookInbox(models.Model):
     handled_at = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name = _("annonce de banque")
+        verbose_name_plural = _("annonces de banques")
         constraints = [models.UniqueConstraint(fields=["provider", "event_id"], name="webhook_once")]
+
+    def __str__(self) -> str:
+        return self.event_id
 
 
 class Invoice(models.Model):

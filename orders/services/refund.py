@@ -15,6 +15,7 @@ from orders.services.move_payment import move_payment, move_refund
 from orders.states import PAYMENT_MACHINE, OrderState, PaymentState, RefundState
 from outbox.services.alarm import raise_alarm
 from outbox.services.enqueue import JobRequest, enqueue_many, reschedule
+from wallet.services.void import void_batch
 
 
 @transaction.atomic
@@ -28,7 +29,7 @@ def request_refund(
 ) -> Refund:
     """Send back what an order received, whole (default) or in part. The same key is the same refund.
 
-    What becomes of the cards is the caller's business (`wallet.services.void`).
+    The cards stay as they are; see `refund_order`.
     Refuses `NothingToRefund(available)`.
     """
     order = Order.objects.select_for_update().get(pk=order_id)
@@ -41,6 +42,17 @@ def request_refund(
     refund = add_refund(payment, amount_minor=amount, reason=reason, at=at, key=key)
     if amount == left:
         move_order(order, OrderState.REFUND_PENDING, at=at, note=reason)
+    return refund
+
+
+@transaction.atomic
+def refund_order(*, order_id: int, reason: str, at: datetime) -> Refund:
+    """Take an order back whole: its money goes back and its cards lose their value, or neither.
+
+    Refuses `NothingToRefund` and `wallet.errors.CardAlreadyUsed`.
+    """
+    refund = request_refund(order_id=order_id, reason=reason, at=at)
+    void_batch(f"order:{order_id}", at)
     return refund
 
 

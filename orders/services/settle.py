@@ -89,4 +89,9 @@ def hurry_order(order_id: int, *, at: datetime) -> None:
     newest = Payment.objects.filter(order=order_id, succeeded_at__isnull=True).order_by("-pk")
     payment_id = newest.values_list("pk", flat=True).first()
     if payment_id is not None:
-        reschedule(kind="orders.poll_payment", ref=str(payment_id), due_at=at)
+        hurry_payment(payment_id, at=at)
+
+
+def hurry_payment(payment_id: int, *, at: datetime) -> None:
+    """Have the bank asked about a payment now."""
+    reschedule(kind="orders.poll_payment", ref=str(payment_id), due_at=at)
