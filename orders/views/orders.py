@@ -4,10 +4,11 @@ from contextlib import suppress
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import content_disposition_header
 from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_POST
 
@@ -88,7 +89,8 @@ def invoice(request: HttpRequest, number: int, kind: str = "invoice") -> HttpRes
             raise Http404
         context = {"active": "orders", "order": order, "here": request.path}
         return render(request, "orders/invoice_pending.html", context, status=202)
-    response = FileResponse(document.content, content_type="application/pdf", filename=document.filename)
+    response = HttpResponse(document.content, content_type="application/pdf")
+    response["Content-Disposition"] = content_disposition_header(False, document.filename)
     response["Cache-Control"] = "private, no-store"
     return response
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from orders.models import Order, Payment
 from orders.selectors import cart_view
+from orders.services.invoice import issue_invoice, make_file
 from orders.states import OrderState, PaymentState
 from tests.orders.factories import fill_cart, make_member, make_order, make_past_orders
 
@@ -250,6 +251,22 @@ def test_an_invoice_that_is_being_made_says_so(visit, member, shop, terms):  # S
 
     assert response.status_code == 202
     assert "Votre facture se prépare" in text_of(response)
+
+
+def test_the_invoice_is_a_pdf_for_its_owner_alone(visit, member, shop, terms):  # S3.8
+    order = make_past_orders(member, shop, 1)[0]
+    make_file(issue_invoice(order_id=order.pk, at=timezone.now()))
+    address = reverse("orders:invoice", args=[order.number])
+
+    response = visit.get(address)
+
+    assert response.status_code == 200
+    assert response.content.startswith(b"%PDF-")
+    assert response["Content-Type"] == "application/pdf"
+    assert response["Cache-Control"] == "private, no-store"
+    stranger = Client()
+    stranger.force_login(make_member())
+    assert stranger.get(address).status_code == 404
 
 
 def test_an_unpaid_order_has_no_invoice(visit, member, shop, terms):
