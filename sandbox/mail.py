@@ -28,7 +28,7 @@ def _rows(message: EmailMessage) -> list[Mail]:
             sender=message.from_email,
             recipient=recipient,
             subject=str(message.subject)[:250],
-            text=message.body,
+            text=str(message.body),
             html=html,
             headers=dict(wire.items()),
             sent_at=timezone.now(),

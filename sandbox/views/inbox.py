@@ -35,7 +35,7 @@ def mail(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 # A letter is foreign HTML: no script, nothing fetched, no origin; only our own page may frame it.
-@csp_replace(
+@csp_replace(  # type: ignore[arg-type]
     {
         "default-src": [NONE],
         "style-src": [UNSAFE_INLINE],
