@@ -12,7 +12,15 @@ import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, precondition, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+)
 from pytest_django import DjangoDbBlocker
 
 from ledger import selectors
@@ -31,8 +39,12 @@ from ledger.states import Restriction, SpendContext, TransferRecord
 from tests.ledger.books import NOW
 
 HOUR = timedelta(hours=1)
-amounts = st.integers(min_value=1, max_value=120)
+amounts = st.integers(min_value=1, max_value=150)
 outlets = st.sampled_from(["", "north", "south"])
+
+
+def rarely(odd: st.SearchStrategy, usual: object) -> st.SearchStrategy:
+    return st.integers(0, 4).flatmap(lambda n: odd if n == 0 else st.just(usual))
 
 
 @dataclass(eq=False)
@@ -113,23 +125,31 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # Operations
 
-    @precondition(lambda self: len(self.known) < 3)
-    @rule(target=accounts)
-    def open(self) -> FakeAccount:
-        self.known.append(FakeAccount(open_account(unit="EUR")))
-        return self.known[-1]
+    @initialize(target=accounts)
+    def open(self):
+        """Three accounts, two of them with plain lots that end at different hours."""
+        self.known = [FakeAccount(open_account(unit="EUR")) for _ in range(3)]
+        for account in self.known[:2]:
+            for lives in (9, 3, 6):
+                self.credit_one(account, 100, 0, lives, "", whole=False)
+        return multiple(*self.known)
 
     @rule(
         target=transfers,
         account=accounts,
         amount=amounts,
-        begins=st.integers(0, 5),
+        begins=rarely(st.integers(1, 5), 0),
         lives=st.integers(1, 12),
-        outlet=outlets,
-        whole=st.booleans(),
+        outlet=rarely(outlets, ""),
+        whole=rarely(st.just(value=True), False),
     )
     def credit(
         self, account: FakeAccount, amount: int, begins: int, lives: int, outlet: str, whole: bool
+    ) -> FakeTransfer:
+        return self.credit_one(account, amount, begins, lives, outlet, whole=whole)
+
+    def credit_one(
+        self, account: FakeAccount, amount: int, begins: int, lives: int, outlet: str, *, whole: bool
     ) -> FakeTransfer:
         lot = FakeLot(amount, self.hour + begins, self.hour + begins + lives, outlet, whole)
         account.lots.append(lot)
@@ -169,7 +189,6 @@ class LedgerMachine(RuleBasedStateMachine):
             debit(**{**facts, "amount": amount + 1}, at=self.now)
         return FakeTransfer(record, account, [(lot, None, take) for lot, take in takes])
 
-    @precondition(lambda self: len(self.known) > 1)
     @rule(target=transfers, giver=accounts, taker=accounts, amount=amounts)
     def move(self, giver: FakeAccount, taker: FakeAccount, amount: int):
         if giver is taker:
@@ -256,12 +275,20 @@ class LedgerMachine(RuleBasedStateMachine):
         for lot in due:
             self.expire_lot(lot)
 
+    @precondition(lambda self: not any(account.frozen for account in self.known))
     @rule(account=accounts)
-    def freeze_or_not(self, account: FakeAccount) -> None:
-        account.frozen = not account.frozen
-        (freeze if account.frozen else unfreeze)(account_id=account.id, reason="test", at=self.now)
+    def freeze(self, account: FakeAccount) -> None:
+        freeze(account_id=account.id, reason="test", at=self.now)
+        account.frozen = True
 
-    @rule(hours=st.integers(1, 6))
+    @precondition(lambda self: any(account.frozen for account in self.known))
+    @rule()
+    def unfreeze(self) -> None:
+        for account in self.known:
+            unfreeze(account_id=account.id, reason="test", at=self.now)
+            account.frozen = False
+
+    @rule(hours=st.integers(1, 4))
     def wait(self, hours: int) -> None:
         self.hour += hours
 
@@ -357,8 +384,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 LedgerMachine.TestCase.settings = settings(
-    max_examples=60,
-    stateful_step_count=30,
+    max_examples=30,
+    stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

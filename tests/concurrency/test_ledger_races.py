@@ -1,0 +1,156 @@
+"""Sixty-four requests at once on PostgreSQL: right with the locks, and wrong as soon as a lock is removed.
+
+Every test runs twice. With `locks="held"` it asserts what must be true; with `locks="removed"` the same storm
+must break something, else the test proves nothing about the lock. A short pause between reading and writing
+makes the race wide enough to be seen in either case.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+import pytest
+from django.db import DatabaseError, connection
+from django.db.models import QuerySet
+
+from kernel.errors import DomainError
+from ledger import rules, selectors
+from ledger.errors import InsufficientBalance, KeyReused
+from ledger.models import Transfer
+from ledger.services import books, expire
+from ledger.services.audit import audit
+from ledger.services.expire import expire_due
+from ledger.services.move import move
+from ledger.services.open import forget_system_accounts, system_account
+from tests.ledger.books import DAY, NOW, account, remaining, spend
+
+pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
+
+AT_ONCE = 64
+CLIENTS = 16  # PostgreSQL's connections are shared with others; each client sends four requests.
+
+
+@pytest.fixture(params=["held", "removed"])
+def locks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    write, removed = books.write, request.param == "removed"
+
+    def slow_write(*args: object) -> None:
+        time.sleep(0.01)
+        write(*args)
+
+    function = rules.DEBIT_FUNCTION.replace("INSERT INTO ledger_transfer", _PAUSE, 1)
+    monkeypatch.setattr(books, "write", slow_write)
+    if removed:
+        function = function.replace("FOR NO KEY UPDATE", "")
+        monkeypatch.setattr(QuerySet, "select_for_update", lambda rows, **_: rows.all())
+        monkeypatch.setattr(expire, "LOCK_FREE_ONES", "")
+    _install(function)
+    yield request.param
+    _install(rules.DEBIT_FUNCTION)
+    forget_system_accounts()
+
+
+_PAUSE = "PERFORM pg_sleep(0.005);\n    INSERT INTO ledger_transfer"
+
+
+def _install(function: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(function)
+
+
+def storm(*requests: Callable[[], object]) -> Counter[str]:
+    """Run them all at once and count what came of them; a database error is what a lock should prevent."""
+
+    def run(request: Callable[[], object]) -> str:
+        try:
+            request()
+        except (DomainError, DatabaseError) as error:
+            return type(error).__name__
+        else:
+            return "done"
+
+    clients = ThreadPoolExecutor(CLIENTS)
+    try:
+        outcomes = Counter(clients.map(run, requests))
+        list(clients.map(_close, range(CLIENTS * 4)))
+        return outcomes
+    finally:
+        clients.shutdown()
+
+
+def _close(_: int) -> None:
+    time.sleep(0.002)
+    connection.close()
+
+
+def sound() -> bool:
+    return audit(at=NOW).findings == ()
+
+
+@pytest.mark.parametrize("way", ["one statement", "the long way"])
+def test_64_debits_on_one_account_never_spend_more_than_there_is(
+    locks: str, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder = account(200, 120)
+    system_account("till", "EUR")
+    if way == "the long way":
+        monkeypatch.setattr("ledger.services.debit._in_one_statement", lambda *_: False)
+    outcomes = storm(*[lambda: spend(holder, 10)] * AT_ONCE)
+    right = outcomes == {"done": 32, InsufficientBalance.__name__: 32} and sound()
+    assert right == (locks == "held"), outcomes
+    if locks == "held":
+        assert remaining(holder) == [0, 0]
+        assert selectors.system_net("till", "EUR") == 320
+
+
+def test_64_moves_between_crossed_accounts_neither_lose_value_nor_deadlock(locks: str) -> None:
+    one, other = account(1_000), account(1_000)
+    ways = [(one, other), (other, one)] * (AT_ONCE // 2)
+
+    def crossing(giver: int, taker: int) -> Callable[[], object]:
+        facts = {"key": uuid4(), "from_account_id": giver, "to_account_id": taker, "kind": "gift"}
+        return lambda: move(**facts, amount=7, at=NOW)
+
+    outcomes = storm(*(crossing(*way) for way in ways))
+    right = outcomes == {"done": AT_ONCE} and sum(remaining(one)) == sum(remaining(other)) == 1_000
+    assert (right and sound()) == (locks == "held"), outcomes
+
+
+def test_one_key_64_times_is_one_debit_and_64_times_its_result(
+    locks: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder, key = account(1_000), uuid4()
+    system_account("till", "EUR")
+    monkeypatch.setattr("ledger.services.debit._in_one_statement", lambda *_: False)
+    outcomes = storm(*[lambda: spend(holder, 10, key=key)] * AT_ONCE)
+    assert Transfer.objects.filter(kind="purchase").count() == 1
+    if locks == "held":
+        assert outcomes == {"done": AT_ONCE}
+        assert remaining(holder) == [990]
+    else:
+        # Uniqueness alone still saves the money, but equal requests are told that their key is another's.
+        assert outcomes[KeyReused.__name__] > 0
+
+
+def test_one_key_64_times_in_one_statement_is_one_debit() -> None:
+    holder, key = account(1_000), uuid4()
+    system_account("till", "EUR")
+    assert storm(*[lambda: spend(holder, 10, key=key)] * AT_ONCE) == {"done": AT_ONCE}
+    assert remaining(holder) == [990]
+    assert sound()
+
+
+def test_sweeps_and_debits_at_once_empty_each_lot_once(locks: str) -> None:
+    holders = [account(50, 60) for _ in range(8)]
+    system_account("till", "EUR")
+    system_account("breakage", "EUR")
+    debits = [lambda pk=pk: spend(pk, 5) for pk in holders for _ in range(4)]
+    sweeps = [lambda: expire_due(at=NOW + DAY, limit=4)] * (AT_ONCE - len(debits))
+    mixed = [request for pair in zip(sweeps, debits, strict=True) for request in pair]
+    outcomes = storm(*mixed)
+    while expire_due(at=NOW + DAY).lots:
+        pass
+    right = outcomes == {"done": AT_ONCE} and sound()
+    assert right == (locks == "held"), outcomes
