@@ -10,8 +10,9 @@ from allauth.core import context, ratelimit
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -141,7 +142,6 @@ class SignupForm(allauth.SignupForm):  # type: ignore[misc]
     phone = PhoneField(label=_("Téléphone mobile"), required=False)
     birth_date = BirthDateField(label=_("Date de naissance"), required=False)
     terms = forms.BooleanField(
-        label=_("J'accepte les conditions d'utilisation et la politique de confidentialité."),
         error_messages={"required": _("Acceptez les conditions d'utilisation pour continuer.")},
     )
     field_order = ["key", "title", "first_name", "last_name", "email", "phone", "birth_date", "password1"]
@@ -149,6 +149,14 @@ class SignupForm(allauth.SignupForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _plain_words(self)
+        self.fields["terms"].label = format_html(
+            gettext(
+                "J'accepte les <a href=\"{terms}\">conditions d'utilisation</a> "
+                'et la <a href="{privacy}">politique de confidentialité</a>.'
+            ),
+            terms=reverse("accounts:terms_of_use"),
+            privacy=reverse("privacy"),
+        )
         self.fields["email"].help_text = gettext("Vos cartes et vos factures y seront envoyées.")
         self.fields["password1"].help_text = gettext("12 caractères au moins. Une phrase convient très bien.")
 
@@ -199,6 +207,19 @@ class LoginForm(allauth.LoginForm):  # type: ignore[misc]
         self.fields["remember"].label = _("Rester connecté sur cet appareil")
 
 
+class AddEmailForm(allauth.AddEmailForm):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _plain_words(self)
+        self.fields["email"].label = _("Nouvelle adresse e-mail")
+
+
+class ResetPasswordForm(allauth.ResetPasswordForm):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _plain_words(self)
+
+
 class MembershipRequestForm(forms.Form):
     """Ask again, or for another CSE, from the waiting page."""
 
@@ -245,6 +266,7 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["first_name"].required = self.fields["last_name"].required = True
+        self.fields["title"].choices = [("", _("Non précisé")), *Title.choices]  # type: ignore[attr-defined]
         for name in ("phone", "birth_date"):
             if getattr(self.instance, name):
                 self.fields[name].disabled = True

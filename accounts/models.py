@@ -203,7 +203,7 @@ class Membership(models.Model):
         verbose_name = _("adhésion")
         verbose_name_plural = _("adhésions")
         indexes = [
-            models.Index(fields=["organisation", "state", "id"], name="membership_queue"),
+            models.Index(fields=["organisation", "state", "requested_at", "id"], name="membership_queue"),
             models.Index(fields=["user", "-id"], name="membership_latest"),
         ]
         constraints = [

@@ -16,6 +16,12 @@ from kernel.paging import KeyPage, page_by_key
 PAGE_SIZE = 25
 DELAYS_SAMPLED = 200
 ANY = "all"
+# What a page is sorted by, always down to one row; and whether from the end.
+ORDERS = {
+    "oldest": (("requested_at", "pk"), False),
+    "newest": (("requested_at", "pk"), True),
+    "name": (("user__last_name", "user__first_name", "pk"), False),
+}
 
 
 @dataclass(frozen=True)
@@ -61,11 +67,9 @@ class Figures:
 
 
 def queue(organisation_id: int, wanted: QueueFilter) -> KeyPage[Membership]:
-    """One page of the requests of one CSE, with what is needed to check them. One query, two by name."""
+    """One page of the requests of one CSE, with what checks need. One query, two after a cursor."""
     rows = _filtered(with_checks(Membership.objects.filter(organisation_id=organisation_id)), wanted)
-    if wanted.order == "name":
-        return _page_by_name(rows, wanted.cursor)
-    return page_by_key(rows, cursor=wanted.cursor, size=PAGE_SIZE, newest_first=wanted.order == "newest")
+    return _page_in_order(rows, wanted)
 
 
 def unassigned(cursor: str | None) -> KeyPage[Membership]:
@@ -174,18 +178,23 @@ def _filtered(rows: QuerySet[Membership], wanted: QueueFilter) -> QuerySet[Membe
     return rows
 
 
-def _page_by_name(rows: QuerySet[Membership], cursor: str | None) -> KeyPage[Membership]:
-    """Alphabetical; the cursor is the last row's key, its name is looked up (one query more)."""
+def _page_in_order(rows: QuerySet[Membership], wanted: QueueFilter) -> KeyPage[Membership]:
+    """One page after the cursor, which is the key of the last row seen; its place is looked up."""
+    fields, newest_first = ORDERS.get(wanted.order, ORDERS["oldest"])
+    cursor = wanted.cursor
     if cursor and cursor.isascii() and cursor.isdecimal():
-        last = Membership.objects.filter(pk=int(cursor[:18])).values_list(
-            "user__last_name", "user__first_name", "pk"
-        )
-        for last_name, first_name, pk in last:
-            rows = rows.filter(
-                Q(user__last_name__gt=last_name)
-                | Q(user__last_name=last_name, user__first_name__gt=first_name)
-                | Q(user__last_name=last_name, user__first_name=first_name, pk__gt=pk)
-            )
-    found = list(rows.order_by("user__last_name", "user__first_name", "pk")[: PAGE_SIZE + 1])
+        for last in Membership.objects.filter(pk=int(cursor[:18])).values_list(*fields):
+            rows = rows.filter(_beyond(fields, last, "lt" if newest_first else "gt"))
+    sign = "-" if newest_first else ""
+    found = list(rows.order_by(*(f"{sign}{field}" for field in fields))[: PAGE_SIZE + 1])
     more = len(found) > PAGE_SIZE
     return KeyPage(found[:PAGE_SIZE], str(found[PAGE_SIZE - 1].pk) if more else None)
+
+
+def _beyond(fields: tuple[str, ...], last: tuple[object, ...], side: str) -> Q:
+    """Rows that come after `last` when sorted by all `fields`."""
+    found, same = Q(), Q()
+    for field, value in zip(fields, last, strict=True):
+        found |= same & Q(**{f"{field}__{side}": value})
+        same &= Q(**{field: value})
+    return found

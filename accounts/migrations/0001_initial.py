@@ -201,7 +201,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='membership',
-            index=models.Index(fields=['organisation', 'state', 'id'], name='membership_queue'),
+            index=models.Index(fields=['organisation', 'state', 'requested_at', 'id'], name='membership_queue'),
         ),
         migrations.AddIndex(
             model_name='membership',

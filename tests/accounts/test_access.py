@@ -169,3 +169,11 @@ def test_htmx_is_told_to_leave_the_page_instead_of_swapping_another_in(client):
     response = client.get("/compte/coordonnees/", headers={"HX-Request": "true"})
     assert response.status_code == 204
     assert response.headers["HX-Redirect"].startswith(reverse("account_login"))
+
+
+def test_only_the_admin_pages_of_operators_get_the_wider_policy(client):
+    assert "unsafe" not in client.get("/admin/").headers["Content-Security-Policy"]
+    sign_in(client, operator())
+    assert "'unsafe-eval'" in client.get("/admin/").headers["Content-Security-Policy"]
+    for path in ("/aide/", "/compte/coordonnees/", "/cse/sans-cle/"):
+        assert "unsafe" not in client.get(path).headers["Content-Security-Policy"]
