@@ -1,5 +1,6 @@
 """The operators' view of people. What the portal decided is read here and changed through its services."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -18,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import CHECKBOX_CLASSES, INPUT_CLASSES, SELECT_CLASSES, UnfoldAdminTextInputWidget
 
 from accounts.forms import BirthDateField, KeyBatchForm, PhoneField
 from accounts.models import (
@@ -58,6 +59,14 @@ class ReadOnly:
         return False
 
 
+def dress(form: forms.BaseForm, names: Iterable[str]) -> None:
+    """Give our own fields the admin's look."""
+    looks = {"checkbox": CHECKBOX_CLASSES, "select": SELECT_CLASSES}
+    for name in names:
+        widget = form.fields[name].widget
+        widget.attrs["class"] = " ".join(looks.get(getattr(widget, "input_type", ""), INPUT_CLASSES))
+
+
 class PersonForm(UserChangeForm):
     """Phone and birth date are fixed once set: changing them takes a reason, which is kept (S3.10)."""
 
@@ -70,6 +79,10 @@ class PersonForm(UserChangeForm):
         widget=UnfoldAdminTextInputWidget(),
         help_text=_("Obligatoire pour changer un téléphone ou une date de naissance."),
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        dress(self, FIXED)
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data
@@ -193,6 +206,8 @@ class OperatorKeyBatchForm(KeyBatchForm):
         super().__init__(*args, organisation_id=0, **kwargs)
         self.fields["site"].queryset = Site.objects.select_related("organisation")  # type: ignore[attr-defined]
         self.fields["site"].label_from_instance = lambda site: f"{site.organisation} · {site}"  # type: ignore[attr-defined]
+
+        dress(self, self.fields)
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data

@@ -91,9 +91,14 @@ class DetailChange(models.Model):
     """An operator corrected a fixed detail of a person, and why."""
 
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="detail_changes"
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("personne"),
+        on_delete=models.PROTECT,
+        related_name="detail_changes",
     )
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("par"), on_delete=models.PROTECT, related_name="+"
+    )
     field = models.CharField(_("champ"), max_length=40)
     before = models.CharField(_("avant"), max_length=80, blank=True)
     after = models.CharField(_("après"), max_length=80, blank=True)
@@ -149,8 +154,12 @@ class Site(models.Model):
 class IdentificationKey(models.Model):
     """A code that a CSE hands to its people; it names the CSE and perhaps the site (S3.1)."""
 
-    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="keys")
-    site = models.ForeignKey(Site, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    organisation = models.ForeignKey(
+        Organisation, verbose_name=_("CSE"), on_delete=models.PROTECT, related_name="keys"
+    )
+    site = models.ForeignKey(
+        Site, verbose_name=_("site"), on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     code = models.CharField(_("clé"), max_length=40, unique=True)  # upper case
     use_limit = models.PositiveIntegerField(_("nombre d'utilisations"), null=True, blank=True)
     uses = models.PositiveIntegerField(_("utilisations"), default=0)
@@ -160,7 +169,12 @@ class IdentificationKey(models.Model):
     batch = models.CharField(_("lot"), max_length=60, blank=True)
     created_at = models.DateTimeField(_("créée le"), auto_now_add=True)
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("créée par"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
     )
 
     class Meta:
@@ -184,13 +198,30 @@ class Membership(models.Model):
     `accounts.services.membership.move_to` is the only writer of `state`.
     """
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="memberships")
-    organisation = models.ForeignKey(
-        Organisation, on_delete=models.PROTECT, null=True, blank=True, related_name="memberships"
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("personne"),
+        on_delete=models.PROTECT,
+        related_name="memberships",
     )
-    site = models.ForeignKey(Site, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    organisation = models.ForeignKey(
+        Organisation,
+        verbose_name=_("CSE"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="memberships",
+    )
+    site = models.ForeignKey(
+        Site, verbose_name=_("site"), on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     key = models.ForeignKey(
-        IdentificationKey, on_delete=models.PROTECT, null=True, blank=True, related_name="memberships"
+        IdentificationKey,
+        verbose_name=_("clé"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="memberships",
     )
     state = models.CharField(
         _("état"), max_length=10, choices=MembershipState, default=MembershipState.PENDING
@@ -226,20 +257,30 @@ class Membership(models.Model):
 
     @property
     def number(self) -> str:
+        """How people quote it."""
         return f"DEM-{self.pk:04d}"
 
 
 class MembershipEvent(models.Model):
     """Who did what to a membership, when and why. Rows are only ever added."""
 
-    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="events")
+    membership = models.ForeignKey(
+        Membership, verbose_name=_("adhésion"), on_delete=models.PROTECT, related_name="events"
+    )
     at = models.DateTimeField(_("le"))
     actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("par"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
     )
     from_state = models.CharField(_("de"), max_length=10, choices=MembershipState, blank=True)
     to_state = models.CharField(_("à"), max_length=10, choices=MembershipState)
-    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, null=True, related_name="+")
+    organisation = models.ForeignKey(
+        Organisation, verbose_name=_("CSE"), on_delete=models.PROTECT, null=True, related_name="+"
+    )
     reason = models.CharField(_("motif"), max_length=500, blank=True)
 
     class Meta:
@@ -254,8 +295,15 @@ class MembershipEvent(models.Model):
 class StaffRole(models.Model):
     """This person decides the requests of this CSE."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="staff_roles")
-    organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="staff_roles")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("personne"),
+        on_delete=models.CASCADE,
+        related_name="staff_roles",
+    )
+    organisation = models.ForeignKey(
+        Organisation, verbose_name=_("CSE"), on_delete=models.CASCADE, related_name="staff_roles"
+    )
 
     class Meta:
         verbose_name = _("rôle de gestionnaire")

@@ -75,7 +75,7 @@ def queue(organisation_id: int, wanted: QueueFilter) -> KeyPage[Membership]:
 def unassigned(cursor: str | None) -> KeyPage[Membership]:
     """Requests made with key 0 that wait for an operator (S3.1), oldest first. One query."""
     rows = with_checks(Membership.objects.filter(organisation__isnull=True, state=MembershipState.PENDING))
-    return page_by_key(rows, cursor=cursor, size=PAGE_SIZE, newest_first=False)
+    return _page_in_order(rows, QueueFilter(cursor=cursor))
 
 
 def with_checks(rows: QuerySet[Membership]) -> QuerySet[Membership]:

@@ -235,6 +235,29 @@ MFA_TOTP_ISSUER = "Mirabelle"
 ADMIN_REQUIRES_MFA = env.bool("ADMIN_REQUIRES_MFA", PRODUCTION)
 TERMS_OF_USE_VERSION = 1
 
+# Django admin's dress: the design's petrol.
+UNFOLD = {
+    "SITE_TITLE": "Mirabelle",
+    "SITE_HEADER": "Mirabelle",
+    "SITE_SUBHEADER": _("Exploitation"),
+    "SITE_SYMBOL": "storefront",
+    "COLORS": {
+        "primary": {
+            "50": "#eef7f8",
+            "100": "#d3eaed",
+            "200": "#a9d5da",
+            "300": "#74b9c1",
+            "400": "#4198a3",
+            "500": "#1f7683",
+            "600": "#0e5763",
+            "700": "#0b4650",
+            "800": "#083740",
+            "900": "#062830",
+            "950": "#041a20",
+        },
+    },
+}
+
 # Languages: the source language is French, so French needs no catalogue.
 LANGUAGE_CODE = "fr"
 LANGUAGES = [("fr", _("Français")), ("en", _("English"))]

@@ -72,8 +72,8 @@ class Migration(migrations.Migration):
                 ('after', models.CharField(blank=True, max_length=80, verbose_name='après')),
                 ('reason', models.CharField(max_length=300, verbose_name='motif')),
                 ('at', models.DateTimeField(verbose_name='le')),
-                ('actor', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='detail_changes', to=settings.AUTH_USER_MODEL)),
+                ('actor', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='par')),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='detail_changes', to=settings.AUTH_USER_MODEL, verbose_name='personne')),
             ],
             options={
                 'verbose_name': "correction d'une coordonnée",
@@ -92,8 +92,8 @@ class Migration(migrations.Migration):
                 ('revoked_at', models.DateTimeField(blank=True, null=True, verbose_name='révoquée le')),
                 ('batch', models.CharField(blank=True, max_length=60, verbose_name='lot')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='créée le')),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='keys', to='accounts.organisation')),
+                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='créée par')),
+                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='keys', to='accounts.organisation', verbose_name='CSE')),
             ],
             options={
                 'verbose_name': "clé d'identification",
@@ -108,9 +108,9 @@ class Migration(migrations.Migration):
                 ('requested_at', models.DateTimeField(verbose_name='reçue le')),
                 ('decided_at', models.DateTimeField(blank=True, null=True, verbose_name='décidée le')),
                 ('reason', models.CharField(blank=True, max_length=500, verbose_name='motif')),
-                ('key', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='memberships', to='accounts.identificationkey')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='memberships', to=settings.AUTH_USER_MODEL)),
-                ('organisation', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='memberships', to='accounts.organisation')),
+                ('key', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='memberships', to='accounts.identificationkey', verbose_name='clé')),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='memberships', to=settings.AUTH_USER_MODEL, verbose_name='personne')),
+                ('organisation', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='memberships', to='accounts.organisation', verbose_name='CSE')),
             ],
             options={
                 'verbose_name': 'adhésion',
@@ -125,9 +125,9 @@ class Migration(migrations.Migration):
                 ('from_state', models.CharField(blank=True, choices=[('pending', 'À valider'), ('approved', 'Validée'), ('refused', 'Refusée'), ('suspended', 'Suspendue'), ('left', 'Terminée')], max_length=10, verbose_name='de')),
                 ('to_state', models.CharField(choices=[('pending', 'À valider'), ('approved', 'Validée'), ('refused', 'Refusée'), ('suspended', 'Suspendue'), ('left', 'Terminée')], max_length=10, verbose_name='à')),
                 ('reason', models.CharField(blank=True, max_length=500, verbose_name='motif')),
-                ('actor', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('membership', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='accounts.membership')),
-                ('organisation', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organisation')),
+                ('actor', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='par')),
+                ('membership', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='accounts.membership', verbose_name='adhésion')),
+                ('organisation', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organisation', verbose_name='CSE')),
             ],
             options={
                 'verbose_name': "événement d'adhésion",
@@ -151,19 +151,19 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='membership',
             name='site',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.site'),
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.site', verbose_name='site'),
         ),
         migrations.AddField(
             model_name='identificationkey',
             name='site',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.site'),
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.site', verbose_name='site'),
         ),
         migrations.CreateModel(
             name='StaffRole',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='staff_roles', to='accounts.organisation')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='staff_roles', to=settings.AUTH_USER_MODEL)),
+                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='staff_roles', to='accounts.organisation', verbose_name='CSE')),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='staff_roles', to=settings.AUTH_USER_MODEL, verbose_name='personne')),
             ],
             options={
                 'verbose_name': 'rôle de gestionnaire',
