@@ -30,6 +30,9 @@ class JobAdmin(ReadOnlyAdmin):
     list_filter = ["state", "kind"]
     search_fields = ["ref"]
     ordering = ["-id"]
+    fields = readonly_fields = [
+        *("kind", "ref", "state", "due_at", "attempts", "lease_until", "finished_at", "last_error")
+    ]
     show_full_result_count = False
     actions = ["retry"]
 
