@@ -100,8 +100,6 @@ class Card(models.Model):
     issued_at = models.DateTimeField(_("émise le"))
     expires_on = models.DateField(_("dernier jour"))
 
-    link_open: bool = False  # told by `selectors.cards_of`
-
     class Meta:
         verbose_name = _("carte")
         verbose_name_plural = _("cartes")

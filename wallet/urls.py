@@ -11,6 +11,7 @@ urlpatterns = [
     path("recue/<uuid:link_id>/carte.pdf", links.received_pdf, name="received_pdf"),
     path("recue/<uuid:link_id>/lien/", links.renew, name="renew"),
     path("recue/<uuid:link_id>/ajouter/", links.adopt, name="adopt"),
+    path("envois/", cards.sent, name="sent"),
     path("envois/<uuid:link_id>/annuler/", cards.revoke, name="revoke"),
     path("<uuid:card_id>/", cards.card, name="card"),
     path("<uuid:card_id>/caisse/", cards.till, name="till"),

@@ -7,8 +7,10 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from kernel.calendar import local_date
+from kernel.calendar import end_of_day, local_date
+from ledger.selectors import balance
 from tests.wallet.factories import make_card, make_cards, make_user
+from wallet.errors import CardNotUsable
 from wallet.models import Card
 from wallet.services.block import block_card, unblock_card
 from wallet.services.number import in_groups, open_number
@@ -148,8 +150,6 @@ def test_the_holder_blocks_a_lost_card_after_a_confirmation_in_place(client, ada
 
 
 def test_a_blocked_card_pays_again_once_unblocked():
-    from wallet.errors import CardNotUsable
-
     ada = make_user()
     card = make_card(ada, 3300)
     pay = {"card_id": card.pk, "amount_minor": 100, "shop": "x"}
@@ -171,3 +171,25 @@ def test_a_nonsense_cursor_shows_the_first_page(client, ada):
     make_card(ada)
     found = client.get(reverse("wallet:index"), {"apres": "zzz\x00"})
     assert len(found.context["wallet"].cards) == 1
+
+
+def test_a_till_that_repeats_a_debit_gets_its_first_answer_even_after_the_card_was_blocked():
+    ada = make_user()
+    card = make_card(ada, 3300)
+    debit = {"card_id": card.pk, "key": uuid.uuid4(), "amount_minor": 100, "shop": "x", "at": timezone.now()}
+    spend_card(**debit)
+    block_card(card_id=card.pk, actor_id=ada.pk, at=timezone.now())
+    spend_card(**debit)
+    assert balance(card.account_id, at=timezone.now()).available == 3200
+
+
+def test_a_card_is_spent_in_several_times_until_its_last_day_and_not_after():  # S3.9, S3.11
+    last_day = local_date(timezone.now()) + timedelta(days=30)
+    card = make_card(make_user(), 3300, expires_on=last_day)
+    pay = {"card_id": card.pk, "shop": "x"}
+    spend_card(**pay, key=uuid.uuid4(), amount_minor=1000, at=timezone.now())
+    evening = end_of_day(last_day) - timedelta(seconds=1)
+    spend_card(**pay, key=uuid.uuid4(), amount_minor=1000, at=evening)
+    with pytest.raises(CardNotUsable):
+        spend_card(**pay, key=uuid.uuid4(), amount_minor=1000, at=end_of_day(last_day))
+    assert balance(card.account_id, at=evening).available == 1300

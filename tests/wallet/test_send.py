@@ -102,7 +102,7 @@ def test_a_signed_in_receiver_gets_the_card_with_a_fresh_number_and_the_giver_he
     giver = Client()
     giver.force_login(ada)
     assert giver.get(reverse("wallet:till", args=[card.pk])).status_code == 404
-    trace = giver.get(reverse("wallet:index")).content.decode()
+    trace = giver.get(reverse("wallet:sent")).content.decode()
     assert "bob@exemple.test" in trace
     assert old[-4:] in trace
 

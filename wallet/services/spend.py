@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db import transaction
 
 from kernel.calendar import local_date
+from ledger.selectors import transfer
 from ledger.services.debit import debit
 from wallet.errors import CardNotUsable
 from wallet.models import Card
@@ -20,8 +21,10 @@ def spend_card(*, card_id: UUID, key: UUID, amount_minor: int, shop: str, at: da
     """
     with transaction.atomic():
         card = Card.objects.select_for_update(of=("self",)).get(pk=card_id)
+        # A replay gets its first answer, even if the card was blocked since.
+        replayed = transfer(key) is not None
         usable = card.state == CardState.ACTIVE and local_date(at) <= card.expires_on
-        if not usable or card.account_id is None:
+        if card.account_id is None or not (usable or replayed):
             raise CardNotUsable(card.masked)
         debit(
             key=key,

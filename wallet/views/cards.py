@@ -1,6 +1,7 @@
 """The wallet and its cards, for their holder only."""
 
 from datetime import datetime
+from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import messages
@@ -19,7 +20,6 @@ from wallet.forms import SendForm
 from wallet.models import Card
 from wallet.selectors import (
     DONE_SHOWN,
-    bought_by,
     card_history,
     card_summary,
     cards_of,
@@ -41,15 +41,22 @@ ALL_DONE = 500
 @never_cache
 @require_GET
 def index(request: HttpRequest) -> HttpResponse:
-    now, user_id = timezone.now(), reader(request)
     overview = wallet_overview(
-        user_id,
-        at=now,
+        reader(request),
+        at=timezone.now(),
         after=request.GET.get("apres", "")[:60],
         done_shown=ALL_DONE if "toutes" in request.GET else DONE_SHOWN,
     )
-    context = {"active": "wallet", "wallet": overview, "sent": sent_cards(user_id, at=now)}
-    return render(request, "wallet/index.html", context)
+    return render(request, "wallet/index.html", {"active": "wallet", "wallet": overview})
+
+
+@allow(Audience.SIGNED_IN)
+@never_cache
+@require_GET
+def sent(request: HttpRequest) -> HttpResponse:
+    """The trace that a giver keeps."""
+    links = sent_cards(reader(request), at=timezone.now())
+    return render(request, "wallet/sent.html", {"active": "wallet", "sent": links})
 
 
 @allow(Audience.SIGNED_IN)
@@ -122,7 +129,7 @@ def revoke(request: HttpRequest, link_id: UUID) -> HttpResponse:
         messages.warning(request, _("Cette carte a déjà été reçue : l'envoi ne peut plus être annulé."))
     else:
         messages.success(request, _("L'envoi est annulé. Le lien ne fonctionne plus."))
-    return redirect("wallet:index")
+    return redirect("wallet:sent")
 
 
 @allow(Audience.SIGNED_IN)
@@ -174,14 +181,15 @@ def _card_page(
 ) -> HttpResponse:
     now: datetime = timezone.now()
     refused = form is not None and bool(form.errors)
+    card = card_summary(found, at=now)
     context = {
         "active": "wallet",
-        "card": card_summary(found, at=now),
+        "card": card,
         "where_text": found.where_text,
-        "bought_by_reader": bought_by(found, user_id=reader(request)),
+        "bought_by_reader": cast(Any, found).buyer_id == found.holder_id,
         "now": now,
         "history": card_history(found, at=now),
-        "link": open_link(found, at=now),
+        "link": open_link(found, at=now) if card.link_open else None,
         "form": form or SendForm(),
         "confirm_block": confirm_block,
     }

@@ -1,0 +1,93 @@
+"""Many at once, on a database that has row locks."""
+
+import threading
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from kernel.errors import DomainError
+from ledger.selectors import balance
+from tests.wallet.factories import make_card, make_user, plan
+from tests.wallet.issuers import FaultyIssuer
+from tests.wallet.test_send import give, mailed_token
+from wallet.models import Card, CardEvent
+from wallet.selectors import batch_progress
+from wallet.services.claim import claim_card
+from wallet.services.issue import issue_batch
+from wallet.services.spend import spend_card
+from wallet.services.void import void_batch
+
+pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
+
+
+def at_once(*calls: Callable[[], Any]) -> list[Any]:
+    """All calls started together; a refusal counts as its result."""
+    start = threading.Barrier(len(calls))
+
+    def run(call: Callable[[], Any]) -> Any:
+        start.wait()
+        try:
+            return call()
+        except DomainError as refusal:
+            return refusal
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(calls)) as threads:
+        return list(threads.map(run, calls))
+
+
+def test_eight_workers_on_one_batch_issue_each_card_once():
+    batch = plan(make_user(), 1000, 2000, 3000)
+    at_once(*[lambda: issue_batch(batch=batch, at=timezone.now())] * 8)
+    assert Card.objects.filter(batch=batch).count() == 3
+    assert batch_progress(batch).complete
+
+
+def test_eight_workers_on_one_remote_card_record_it_once(settings):
+    settings.ISSUERS = settings.ISSUERS | {"faulty": "tests.wallet.issuers.FaultyIssuer"}
+    FaultyIssuer.reset()
+    batch = plan(make_user(), 1000, issuer="faulty")
+    at_once(*[lambda: issue_batch(batch=batch, at=timezone.now())] * 8)
+    assert len(FaultyIssuer.cards) == 1
+    card = Card.objects.get(batch=batch)
+    assert balance(card.account_id, at=timezone.now()).available == 1000
+
+
+def test_of_sixteen_who_open_one_link_one_receives_the_card():
+    card = make_card(make_user("ada@exemple.test"))
+    give(card)
+    token = mailed_token()
+    people = [make_user().pk for _ in range(16)]
+
+    def claim(user_id: int) -> Callable[[], Any]:
+        return lambda: claim_card(token=token, user_id=user_id, at=timezone.now())
+
+    results = at_once(*[claim(user_id) for user_id in people])
+    winners = [
+        user for user, result in zip(people, results, strict=True) if not isinstance(result, DomainError)
+    ]
+    card.refresh_from_db()
+    assert winners == [card.holder_id]
+    assert CardEvent.objects.filter(card=card, kind="claimed").count() == 1
+
+
+def test_a_card_is_spent_or_taken_back_and_never_both():
+    for _ in range(5):
+        card = make_card(make_user(), 1000)
+
+        def spend(card=card) -> None:
+            spend_card(card_id=card.pk, key=uuid.uuid4(), amount_minor=300, shop="x", at=timezone.now())
+
+        def void(card=card) -> int:
+            return void_batch(card.batch, timezone.now())
+
+        results = at_once(spend, void)
+        left = balance(card.account_id, at=timezone.now()).available
+        assert sum(isinstance(result, DomainError) for result in results) == 1
+        assert left in {0, 700}
