@@ -9,6 +9,7 @@ import pytest
 from django.core.cache import cache
 from django.db import connection
 
+from config.prepare import compile_messages
 from tests.flush import _let_tests_flush  # noqa: F401 (a fixture for every test)
 from tests.support import postgres_missing, redis_missing
 
@@ -19,6 +20,11 @@ def _clean_cache() -> Iterator[None]:
     cache.clear()
     yield
     cache.clear()
+
+
+def pytest_configure() -> None:
+    """Texts are compiled before anything reads them, and before xdist starts its workers."""
+    compile_messages(lambda _: None)
 
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome") or ""
