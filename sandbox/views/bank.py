@@ -1,14 +1,17 @@
 """The bank's own pages: a card, a code, a result."""
 
 from contextlib import suppress
+from functools import cache
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language, gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -123,13 +126,19 @@ def _return_path(session: BankSession) -> str:
     return urlsplit(session.return_url).path
 
 
+@cache
+def _cards(language: str) -> SafeString:
+    """The list of test cards, the same on every page of one language: rendered once per process."""
+    return render_to_string("sandbox/_bank_cards.html", {"cards": TEST_CARDS})
+
+
 def _page(
     request: HttpRequest, session: BankSession, template: str, *, status: int = 200, **context: object
 ) -> HttpResponse:
     context |= {
         "session": session,
         "back": _return_path(session),
-        "cards": TEST_CARDS,
+        "cards": _cards(get_language() or "fr"),
         "tries": CODE_TRIES,
     }
     return render(request, template, context, status=status)
