@@ -141,15 +141,15 @@ class LineForm(forms.Form):
     """One change of one cart line, made from the page that showed `version`."""
 
     version = forms.IntegerField(min_value=0, max_value=2**31)
-    op = forms.ChoiceField(choices=[(op, op) for op in ("fixer", "moins", "plus", "retirer")])
+    op = forms.ChoiceField(choices=[(op, op) for op in ("set", "minus", "plus", "remove")], required=False)
     quantite = forms.CharField(required=False, max_length=20)
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = self.cleaned_data
-        if data.get("op") == "retirer":
+        if data.get("op") == "remove":
             data["target"] = 0
         elif "op" in data:
-            step = {"moins": -1, "plus": 1}.get(data["op"], 0)
+            step = {"minus": -1, "plus": 1}.get(data["op"], 0)
             try:
                 data["target"] = max(parse_quantity(data.get("quantite", "")) + step, 0)
             except forms.ValidationError as error:
