@@ -3,7 +3,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 PY := .venv/bin/python
 
-.PHONY: run test lint format types contracts check bench faults requirements messages clean
+.PHONY: run test lint format types contracts check shots bench faults requirements messages clean
 
 run: ## Prepare what is missing, then serve until Ctrl+C
 	@bin/prepare && exec $(PY) manage.py serve --host $(HOST) --port $(PORT)
@@ -27,6 +27,9 @@ types: ## mypy, strict where docs/style.md says so
 contracts: ## Which room may import which
 	@bin/prepare dev
 	@.venv/bin/lint-imports
+
+shots: ## Pictures of every page, into var/shots
+	@bin/prepare dev && exec $(PY) -m pytest tests/journeys/shoot.py -q
 
 bench: ## Speed, as ratios against bare baselines of the same run
 	@bin/prepare dev && exec $(PY) -m bench

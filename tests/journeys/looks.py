@@ -32,7 +32,7 @@ TARGETS = """() => {
     if (!box.width || !box.height || style.visibility === "hidden") continue;
     if (el.closest(".hush, .skip") || (el.tagName === "A" && style.display === "inline")) continue;
     if (el.matches("[type=checkbox], [type=radio]"))
-      box = (el.closest("label") ?? el).getBoundingClientRect();
+      box = (el.closest("label, .choice") ?? el).getBoundingClientRect();
     const name = `${el.tagName}.${el.className} «${el.textContent.trim().slice(0, 20)}»`;
     const [width, height] = [Math.round(box.width), Math.round(box.height)];
     if (height < 44 || width < 44) found.push(`${name} ${width}×${height}`);

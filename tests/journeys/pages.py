@@ -2,21 +2,34 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
 
-from allauth.account.authentication import record_authentication
+from allauth.account.internal.flows.login import record_authentication
 from django.conf import settings
-from django.test import Client, RequestFactory
+from django.test import Client, RequestFactory, override_settings
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import Membership, User
+from accounts.services.demo import add_person
+from accounts.services.membership import request_membership
 from accounts.states import MembershipState
-from config.demo.people import MEMBER, NEWCOMER, OPERATOR, STAFF
-from orders.models import Order
+from config.demo.people import KEY, MEMBER, NEWCOMER, OPERATOR, STAFF
+from orders.gateways.base import CheckoutRequest
+from orders.models import Order, Product
+from orders.services.cart import add_line
+from orders.services.payment import start_payment
 from orders.states import OrderState
+from sandbox.models import BankSession, Mail
+from sandbox.services.bank import open_session, submit_card
+from sandbox.states import SessionState
+from tests.support import run_jobs
 from wallet.models import Card
 
 NOBODY = ""
 CSE = "ateliers-verdore"
+WITH_CODE = "4999990000000015"
 Arguments = Callable[[], tuple[object, ...]]
 
 
@@ -29,6 +42,7 @@ class Opened:
     what: str = ""
     arguments: Arguments = field(default=tuple)
     query: str = ""
+    status: int = 200
 
     @property
     def address(self) -> str:
@@ -78,6 +92,40 @@ def _without_key() -> tuple[object, ...]:
     return (Membership.objects.filter(organisation=None).latest("pk").pk,)
 
 
+def furnish() -> None:
+    """What the demo leaves out: a filled cart, an open bank page, a letter and an SMS."""
+    now, member = timezone.now(), User.objects.get(email=MEMBER)
+    product = Product.objects.get(slug="e-carte-economies")
+    for euros in (50, 100, 10):
+        add_line(customer_id=member.pk, product_id=product.pk, face_minor=euros * 100, quantity=1, at=now)
+    (number,) = _order(OrderState.AWAITING_PAYMENT)()
+    order_id = int(str(number).removeprefix("CMD-"))
+    start_payment(order_id=order_id, customer_id=member.pk, at=now)
+    submit_card(session_id=_session(SessionState.OPEN), number=WITH_CODE, at=now)
+    open_session(request=_other_shop(now), at=now)
+    newcomer = add_person(email="camille.autre@demo.example", password=None, at=now)
+    request_membership(user_id=newcomer.pk, key=KEY, at=now)
+    with override_settings(EMAIL_BACKEND="sandbox.mail.MailboxBackend"):
+        run_jobs()
+
+
+def _session(state: SessionState) -> UUID:
+    return BankSession.objects.filter(state=state).latest("created_at").pk
+
+
+def _other_shop(now: datetime) -> CheckoutRequest:
+    return CheckoutRequest(
+        reference="MB999999-000000",
+        amount_minor=15200,
+        currency="EUR",
+        description="Mirabelle CMD-999999",
+        customer_email=MEMBER,
+        language="fr",
+        return_url="/",
+        expires_at=now + timedelta(hours=1),
+    )
+
+
 PAGES = (
     *(
         Opened(NOBODY, name)
@@ -96,9 +144,17 @@ PAGES = (
             "sandbox:index",
             "sandbox:mail",
             "sandbox:sms",
+            "sandbox:totp",
+            "account_reset_password_from_key_done",
         )
     ),
-    Opened(NOBODY, "wallet:claim", "unknown", lambda: ("x" * 43,)),
+    Opened(NOBODY, "sandbox:letter", "", lambda: (Mail.objects.latest("pk").pk,)),
+    Opened(MEMBER, "sandbox:bank", "card", lambda: (_session(SessionState.OPEN),)),
+    Opened(MEMBER, "sandbox:bank", "code", lambda: (_session(SessionState.CHALLENGED),)),
+    Opened(NOBODY, "account_reset_password_from_key", "dead", lambda: ("1", "x")),
+    Opened(NOBODY, "account_confirm_email", "dead", lambda: ("x",)),
+    Opened(NOBODY, "orders:terms_version", "", lambda: (1,)),
+    Opened(NOBODY, "wallet:claim", "unknown", lambda: ("x" * 43,), status=404),
     *(
         Opened(MEMBER, name)
         for name in (
@@ -138,9 +194,21 @@ PAGES = (
     Opened(MEMBER, "orders:detail", "refused", _order(OrderState.AWAITING_PAYMENT)),
     Opened(NEWCOMER, "accounts:waiting"),
     Opened(NEWCOMER, "accounts:profile"),
-    *(Opened(STAFF, name) for name in ("cse:queue", "cse:members", "cse:keys", "mfa_index")),
+    Opened(STAFF, "orders:cart", "empty"),
+    Opened(STAFF, "wallet:index", "empty"),
+    Opened(STAFF, "orders:list", "empty"),
+    *(
+        Opened(STAFF, name)
+        for name in (
+            "cse:queue",
+            "cse:members",
+            "cse:keys",
+            "mfa_index",
+            "mfa_generate_recovery_codes",
+            "mfa_deactivate_totp",
+        )
+    ),
     Opened(STAFF, "cse:queue", "searched", query="?q=zzz"),
-    Opened(STAFF, "mfa_view_recovery_codes"),
     Opened(STAFF, "cse:request", "pending", _membership(MembershipState.PENDING)),
     Opened(STAFF, "cse:member", "approved", _membership(MembershipState.APPROVED)),
     Opened(STAFF, "cse:member", "refused", _membership(MembershipState.REFUSED)),

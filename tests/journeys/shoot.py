@@ -10,7 +10,7 @@ from django.conf import settings
 from playwright.sync_api import Page
 
 from tests.journeys.looks import DESKTOP, PHONE, Looks
-from tests.journeys.pages import by_person, cookies_of
+from tests.journeys.pages import by_person, cookies_of, furnish
 
 FOLDER = Path(os.environ.get("SHOTS", settings.BASE_DIR / "var" / "shots"))
 LOOKS = {"phone-light": Looks(PHONE), "wide-light": Looks(DESKTOP), "phone-dark": Looks(PHONE, "dark")}
@@ -18,6 +18,8 @@ LOOKS = {"phone-light": Looks(PHONE), "wide-light": Looks(DESKTOP), "phone-dark"
 
 @pytest.mark.parametrize("look", LOOKS)
 def test_shoot(demo_site: str, visit: Callable[..., Page], database: Any, look: str) -> None:
+    with database():
+        furnish()
     FOLDER.mkdir(parents=True, exist_ok=True)
     for who, opened in by_person().items():
         with database():

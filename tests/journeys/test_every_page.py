@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.urls import get_resolver
 from playwright.sync_api import Page, Response
 
 from tests.journeys.looks import (
@@ -16,12 +17,12 @@ from tests.journeys.looks import (
     structure_faults,
     target_faults,
 )
-from tests.journeys.pages import by_person, cookies_of
+from tests.journeys.pages import PAGES, by_person, cookies_of, furnish
 
 
-def status_faults(answer: Response, address: str) -> list[str]:
-    arrived = answer.url.endswith(address)
-    return [] if answer.ok and arrived else [f"{answer.status} at {answer.url}"]
+def status_faults(answer: Response, address: str, expected: int) -> list[str]:
+    right = answer.url.endswith(address) and answer.status == expected
+    return [] if right else [f"{answer.status} at {answer.url}"]
 
 
 def faults_of(page: Page) -> list[str]:
@@ -38,14 +39,15 @@ def faults_of(page: Page) -> list[str]:
 @pytest.mark.parametrize("who", by_person(), ids=lambda who: who.partition("@")[0] or "nobody")
 def test_pages_have_no_fault(demo_site: str, visit: Callable[..., Page], database: Any, who: str) -> None:
     with database():
-        cookies, addresses = cookies_of(who), {str(one): one.address for one in by_person()[who]}
+        furnish()
+        cookies, addresses = cookies_of(who), [(one, one.address) for one in by_person()[who]]
     page, found = visit(demo_site, cookies=cookies), {}
-    for name, address in addresses.items():
+    for opened, address in addresses:
         page.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})
         answer = page.goto(address)
         assert answer is not None
-        if faults := status_faults(answer, address) + faults_of(page):
-            found[name] = faults
+        if faults := status_faults(answer, address, opened.status) + faults_of(page):
+            found[str(opened)] = faults
     assert found == {}
 
 
@@ -82,3 +84,71 @@ def test_an_inline_script_is_reported(site: str, browser: Any) -> None:
     visit.page.wait_for_timeout(100)
     visit.close()
     assert any("Content Security Policy" in trouble for trouble in visit.troubles)
+
+
+# Addresses that show no page of ours to look at, or one that only a state of its own reaches.
+ELSEWHERE = {
+    "POST only": {
+        "accounts:check_key",
+        "accounts:withdraw",
+        "cse:decide",
+        "cse:revoke",
+        "cse:switch",
+        "orders:cancel",
+        "orders:checkout",
+        "orders:line",
+        "orders:webhook",
+        "sandbox:bank_abandon",
+        "sandbox:bank_resend",
+        "set_language",
+        "set_theme",
+        "wallet:adopt",
+        "wallet:block",
+        "wallet:renew",
+        "wallet:revoke",
+        "wallet:send",
+        "sandbox:bank_code",
+    },
+    "a file, a fragment or a letter": {
+        "cse:export_keys",
+        "mfa_download_recovery_codes",
+        "orders:credit_note",
+        "orders:invoice",
+        "orders:price",
+        "orders:timeline",
+        "sandbox:letter_html",
+        "wallet:pdf",
+        "wallet:received_pdf",
+    },
+    "in the middle of a journey": {
+        "account_set_password",  # for people without a password: there are none
+        "accounts:request",
+        "orders:return",  # leads on to the order
+        "mfa_authenticate",
+        "mfa_edit_webauthn",
+        "mfa_login_webauthn",
+        "mfa_reauthenticate",
+        "mfa_reauthenticate_webauthn",
+        "mfa_remove_webauthn",
+        "mfa_view_recovery_codes",
+        "wallet:received",
+    },
+}
+
+
+def names_of(resolver: Any, prefix: str = "") -> set[str]:
+    """The names of every address below `resolver`, Django admin's aside."""
+    names = set()
+    for pattern in resolver.url_patterns:
+        if hasattr(pattern, "url_patterns"):
+            inner = f"{prefix}{pattern.namespace}:" if pattern.namespace else prefix
+            names |= set() if pattern.namespace == "admin" else names_of(pattern, inner)
+        elif pattern.name:
+            names.add(prefix + pattern.name)
+    return names
+
+
+def test_no_page_is_forgotten() -> None:
+    known = {opened.name for opened in PAGES} | set().union(*ELSEWHERE.values())
+    assert names_of(get_resolver()) - known == set()
+    assert known - names_of(get_resolver()) == set()
