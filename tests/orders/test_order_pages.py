@@ -255,6 +255,7 @@ def test_an_invoice_that_is_being_made_says_so(visit, member, shop, terms):  # S
 
 def test_the_invoice_is_a_pdf_for_its_owner_alone(visit, member, shop, terms):  # S3.8
     order = make_past_orders(member, shop, 1)[0]
+    pay_try(order, PaymentState.SUCCEEDED, succeeded_at=order.paid_at)
     make_file(issue_invoice(order_id=order.pk, at=timezone.now()))
     address = reverse("orders:invoice", args=[order.number])
 
