@@ -45,7 +45,7 @@ requirements: ## Pin and hash requirements*.txt from requirements*.in
 
 messages: ## Collect texts for translation into locale/*/LC_MESSAGES/django.po
 	@bin/prepare dev
-	@$(PY) manage.py makemessages --all --no-location --ignore .venv --ignore var
+	@$(PY) manage.py makemessages -l en --no-location --ignore .venv --ignore var
 
 clean: ## Forget everything that was made, the demo's data included
 	rm -rf .venv .venv.lock var
