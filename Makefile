@@ -14,11 +14,11 @@ test: ## The whole suite: embedded defaults, then PostgreSQL and Redis where the
 lint: ## ruff and djlint
 	@bin/prepare dev
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
-	@$(PY) -m djlint templates --check --lint --quiet
+	@$(PY) -m djlint templates --lint --quiet
 
-format: ## Rewrite Python and templates in the house's form
+format: ## Rewrite Python in the house's form
 	@bin/prepare dev
-	@$(PY) -m ruff check --fix . ; $(PY) -m ruff format . ; $(PY) -m djlint templates --reformat --quiet
+	@$(PY) -m ruff check --fix . ; $(PY) -m ruff format . 
 
 types: ## mypy, strict where docs/style.md says so
 	@bin/prepare dev

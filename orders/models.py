@@ -29,7 +29,7 @@ class Artwork(models.TextChoices):
     CINEMA = "cinema", _("Cinéma")
 
 
-class Product(models.Model):
+class Product(models.Model):  # type: ignore[django-manager-missing]
     """What the shop sells. Amounts in minor units of `currency`."""
 
     slug = models.SlugField(unique=True)
@@ -95,7 +95,7 @@ class DiscountAgreement(models.Model):
         ]
 
 
-class TermsVersion(models.Model):
+class TermsVersion(models.Model):  # type: ignore[django-manager-missing]
     """One text of the general terms of sale (CGV). A draft has no date; once published it is never edited."""
 
     number = models.PositiveIntegerField(_("version"), unique=True)

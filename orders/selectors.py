@@ -65,7 +65,7 @@ def agreement_overlaps(
     )
     if ends_on is not None:
         others = others.filter(starts_on__lte=ends_on)
-    return others.exclude(pk=except_id).exists()
+    return others.exclude(pk=except_id or 0).exists()
 
 
 def bought_this_month(customer_id: int, product_ids: Iterable[int], *, at: datetime) -> dict[int, int]:

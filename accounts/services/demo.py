@@ -16,7 +16,9 @@ DEMO_TOTP_SECRET = "MIRABELLEDEMO2345MIRABELLEDEMO23"  # noqa: S105  base32; pri
 TOTP_PERIOD_SECONDS = 30
 
 
-def add_person(*, email: str, password: str, at: datetime, verified: bool = True, **fields: Any) -> User:
+def add_person(
+    *, email: str, password: str | None, at: datetime, verified: bool = True, **fields: Any
+) -> User:
     """An account with its e-mail address, or the one that exists."""
     with transaction.atomic():
         user = User.objects.filter(email=email).first()

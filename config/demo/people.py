@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 
@@ -69,7 +70,7 @@ def _organisation(name: str, slug: str, sites: list[str]) -> Organisation:
     return made
 
 
-def _account(email: str, first_name: str, last_name: str, *, at: datetime, **fields: object) -> User:
+def _account(email: str, first_name: str, last_name: str, *, at: datetime, **fields: Any) -> User:
     user = add_person(
         email=email, password=PASSWORD, at=at, first_name=first_name, last_name=last_name, **fields
     )

@@ -1,6 +1,6 @@
 """The cart and the step from cart to order."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -45,7 +45,7 @@ def cart_line(request: HttpRequest, pk: int) -> HttpResponse:
     if form.is_valid():
         problem = _change_line(request, pk, form.cleaned_data)
     elif "quantite" in form.errors:
-        problem = form.errors["quantite"][0]
+        problem = str(form.errors["quantite"][0])
     if problem:
         typed = {"line": pk, "problem": problem, "quantity": request.POST.get("quantite", "")[:20]}
         return _cart_page(request, status=422, typed=typed)
@@ -65,7 +65,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
     try:
         order = place_order(
             order_id=data["commande"],
-            customer_id=request.user.pk,
+            customer_id=cast(int, request.user.pk),
             version=data["version"],
             terms_id=data["conditions"],
             at=timezone.now(),
@@ -80,7 +80,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
 def _go_and_pay(request: HttpRequest, order: Order) -> HttpResponse:
     detail = reverse("orders:detail", args=[order.number])
     try:
-        bank = start_payment(order_id=order.pk, customer_id=request.user.pk, at=timezone.now())
+        bank = start_payment(order_id=order.pk, customer_id=cast(int, request.user.pk), at=timezone.now())
     except (GatewayUnavailable, GatewayRefused):
         messages.error(
             request,

@@ -90,7 +90,7 @@ def invoice(request: HttpRequest, number: int, kind: str = "invoice") -> HttpRes
         context = {"active": "orders", "order": order, "here": request.path}
         return render(request, "orders/invoice_pending.html", context, status=202)
     response = HttpResponse(document.content, content_type="application/pdf")
-    response["Content-Disposition"] = content_disposition_header(False, document.filename)
+    response["Content-Disposition"] = content_disposition_header(False, document.filename) or "inline"
     response["Cache-Control"] = "private, no-store"
     return response
 

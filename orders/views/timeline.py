@@ -67,7 +67,7 @@ def status_of(order: Order) -> Status:
 
 def timeline_of(order: Order, *, now: datetime) -> Timeline:
     """Steps and possible actions. `order` carries `payment_state` (see `selectors.order_detail`)."""
-    unpaid = order.state == OrderState.AWAITING_PAYMENT and order.payment_state != PaymentState.PENDING
+    unpaid = order.state == OrderState.AWAITING_PAYMENT and order.payment_state != PaymentState.PENDING  # type: ignore[attr-defined]
     return Timeline(
         status=status_of(order),
         steps=tuple(_steps(order)),
@@ -82,7 +82,7 @@ def timeline_of(order: Order, *, now: datetime) -> Timeline:
 
 
 def _was_refused(order: Order) -> bool:
-    return order.state == OrderState.AWAITING_PAYMENT and order.payment_state in _REFUSED
+    return order.state == OrderState.AWAITING_PAYMENT and order.payment_state in _REFUSED  # type: ignore[attr-defined]
 
 
 def _is_late(order: Order, now: datetime) -> bool:
@@ -115,7 +115,7 @@ def _payment_step(order: Order) -> Step:
 
 
 def _payment_note(order: Order) -> str:
-    if order.payment_state != PaymentState.PENDING:
+    if order.payment_state != PaymentState.PENDING:  # type: ignore[attr-defined]
         return gettext("Dès que votre paiement est fait, votre banque nous le confirme %(delay)s.") % {
             "delay": _delay()
         }
