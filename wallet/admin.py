@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -151,7 +151,9 @@ class StockPoolAdmin(ModelAdmin):
 
     @action(description=_("Importer des codes"), url_path="importer", permissions=["change"])
     def import_codes(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        pool = get_object_or_404(StockPool, pk=object_id)
+        pool = self.get_object(request, object_id)
+        if pool is None:
+            raise Http404
         form = ImportForm(request.POST or None, request.FILES or None)
         if request.method == "POST" and form.is_valid():
             upload = form.cleaned_data["file"]
