@@ -164,6 +164,7 @@ def test_a_void_card_can_no_longer_be_shown(client, ada):
     card = make_card(ada)
     void_batch(card.batch, timezone.now())
     assert page(client, "till", card).status_code == 302
+    assert page(client, "pdf", card).status_code == 302
     assert "Annulée" in page(client, "card", card).content.decode()
 
 

@@ -32,6 +32,7 @@ from wallet.services.block import block_card
 from wallet.services.draw import drawing_of
 from wallet.services.number import in_groups, open_number
 from wallet.services.send import revoke_link, send_card
+from wallet.states import CardState
 
 BARCODE_HEIGHT = 60
 ALL_DONE = 500
@@ -93,7 +94,11 @@ def till(request: HttpRequest, card_id: UUID) -> HttpResponse:
 @never_cache
 @require_GET
 def pdf(request: HttpRequest, card_id: UUID) -> HttpResponse:
-    return pdf_response(_own_card(request, card_id))
+    found = _own_card(request, card_id)
+    if found.state == CardState.VOID:
+        messages.warning(request, _("Cette carte est annulée."))
+        return redirect("wallet:card", found.pk)
+    return pdf_response(found)
 
 
 @allow(Audience.SIGNED_IN)
