@@ -26,13 +26,12 @@ def status_faults(answer: Response, address: str, expected: int) -> list[str]:
 
 
 def faults_of(page: Page) -> list[str]:
-    """Everything wrong with the page now open, in both themes and in three widths."""
+    """Everything wrong with the page now open: wide and light, then narrow and dark, then narrowest."""
     faults = structure_faults(page) + accessibility_faults(page)
     page.emulate_media(color_scheme="dark")
-    faults += [f"dark: {fault}" for fault in accessibility_faults(page)]
-    page.emulate_media(color_scheme="light")
     faults += overflow_faults(page, PHONE) + target_faults(page)
-    faults += [f"phone: {fault}" for fault in accessibility_faults(page)]
+    faults += [f"dark phone: {fault}" for fault in accessibility_faults(page)]
+    page.emulate_media(color_scheme="light")
     return faults + overflow_faults(page, SMALLEST)
 
 
