@@ -67,7 +67,7 @@ def test_a_fault_is_found(site: str, visit: Callable[..., Page]) -> None:
         "image-alt",
         "overflow at 320 px",
         "small target",
-        "dark: ",
+        "dark phone: ",
     ):
         assert expected in found
 
