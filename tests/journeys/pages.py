@@ -163,6 +163,7 @@ PAGES = (
             "orders:cart",
             "orders:list",
             "wallet:index",
+            "wallet:sent",
             "accounts:profile",
             "account_email",
             "account_change_password",
