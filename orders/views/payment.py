@@ -21,7 +21,7 @@ from orders.errors import OrderNotPayable, PaymentInProgress
 from orders.gateways.base import GatewayRefused, GatewayUnavailable, UnknownGateway, WebhookForged
 from orders.models import Order
 from orders.services.payment import start_payment
-from orders.services.settle import hurry_order
+from orders.services.settle import settle_order
 from orders.services.webhook import receive_webhook
 from orders.states import OrderState
 
@@ -60,9 +60,9 @@ def _sentence(refusal: DomainError) -> str:
 @allow(Audience.SIGNED_IN)
 @require_GET
 def come_back(request: HttpRequest, number: str) -> HttpResponse:
-    """The customer is back from the bank. What the address says is no proof: the bank is asked, by a job."""
+    """The customer is back from the bank. What the address says is no proof: the bank is asked."""
     order = _order_of(request, number)
-    hurry_order(order.pk, at=timezone.now())
+    settle_order(order.pk, at=timezone.now())
     return _back_to(order)
 
 

@@ -11,7 +11,7 @@ from orders.gateways.base import GatewayRefused, GatewayUnavailable
 from orders.models import Order, Payment, PaymentEvent
 from orders.services.cancel import cancel_order
 from orders.services.payment import call_off_payment, cancel_open_payment, start_payment
-from orders.services.settle import hurry_order, next_poll, settle_payment
+from orders.services.settle import next_poll, settle_order, settle_payment
 from orders.states import OrderState, PaymentState
 from outbox.models import Job
 from sandbox.gateway import SandboxBank
@@ -34,6 +34,11 @@ class Unplugged(SandboxBank):
     """A bank whose line is cut: before it hears the call, or only on the way back."""
 
     def open_checkout(self, request):
+        raise GatewayUnavailable("no route")
+
+
+class Deaf(SandboxBank):
+    def fetch_state(self, psp_id):
         raise GatewayUnavailable("no route")
 
 
@@ -148,10 +153,29 @@ def test_polls_grow_apart_and_end(settings):  # S3.7: about 20 minutes first
     assert next_poll(payment, AT) is None
 
 
-def test_coming_back_from_the_bank_has_it_asked_at_once():
+def test_coming_back_from_the_bank_asks_it_at_once_and_no_longer_offers_to_pay():
+    payment = a_payment()
+    type_card(payment)
+    client = Client()
+    client.force_login(payment.order.customer, backend="allauth.account.auth_backends.AuthenticationBackend")
+
+    page = client.get(f"/commandes/{payment.order.number}/retour/", follow=True)
+
+    payment.refresh_from_db()
+    assert payment.state == PaymentState.PENDING
+    assert f"/commandes/{payment.order.number}/payer/" not in page.content.decode()
+
+
+def test_a_bank_that_does_not_answer_the_return_is_asked_by_a_job(settings):
     payment = a_payment(at=AT)
-    hurry_order(payment.order_id, at=AT + timedelta(seconds=3))
+    use(settings, "Deaf")
+    Payment.objects.update(gateway="Deaf")
+
+    settle_order(payment.order_id, at=AT + timedelta(seconds=3))
+
     assert Job.objects.get(kind="orders.poll_payment").due_at == AT + timedelta(seconds=3)
+    payment.refresh_from_db()
+    assert payment.state == PaymentState.REDIRECTED
 
 
 # Cancelling
