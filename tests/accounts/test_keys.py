@@ -2,9 +2,11 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from threading import Barrier
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from accounts.errors import KeyExpired, KeyRefused, KeyUsedUp
@@ -100,3 +102,26 @@ def test_one_person_in_many_tabs_makes_one_request():
         outcomes = list(pool.map(ask, range(12)))
     key.refresh_from_db()
     assert (sum(outcomes), key.uses, Membership.objects.count()) == (1, 1, 1)
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_without_the_lock_the_race_is_real_and_the_database_stops_it():
+    key = identification_key(code="COURSE", use_limit=3)
+    gate = Barrier(8)
+
+    def ask_unlocked(_: int) -> str:
+        try:
+            find_usable(code="COURSE", at=timezone.now())
+            gate.wait(timeout=10)  # all eight have seen a key that still works
+            IdentificationKey.objects.filter(pk=key.pk).update(uses=F("uses") + 1)
+        except IntegrityError:
+            return "stopped"
+        finally:
+            connection.close()
+        return "used"
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(ask_unlocked, range(8)))
+    key.refresh_from_db()
+    assert (outcomes.count("used"), outcomes.count("stopped"), key.uses) == (3, 5, 3)
