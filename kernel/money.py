@@ -1,6 +1,7 @@
 """Money at the edges. Inside, amounts are integers in the minor unit; rates are basis points."""
 
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 from babel.numbers import format_currency
 from moneyed import Money
@@ -28,6 +29,7 @@ def to_minor(money: Money) -> int:
     return int((money.amount * 100).to_integral_value(rounding=ROUND_HALF_UP))
 
 
+@lru_cache(maxsize=8192)  # a page shows the same few amounts again and again; Babel takes 50 µs for each
 def format_minor(amount_minor: int, currency: str, language: str) -> str:
     """`152,00 €` in French (no-break spaces), `€152.00` in English."""
     locale = {"fr": "fr_FR", "en": "en_GB", "de": "de_CH"}.get(language[:2], "fr_FR")

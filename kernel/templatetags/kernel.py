@@ -1,6 +1,7 @@
 """Filters and tags shared by every template."""
 
 from datetime import date, datetime
+from functools import lru_cache
 
 from django import template
 from django.utils.html import format_html
@@ -36,6 +37,7 @@ def percent(rate_bp: int) -> str:
 
 
 @register.simple_tag
+@lru_cache(maxsize=256)
 def icon(name: str) -> SafeString:
     """An icon of the inlined sprite, hidden from assistive technology."""
     return format_html('<svg class="icon" aria-hidden="true"><use href="#i-{}"/></svg>', name)
