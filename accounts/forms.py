@@ -220,6 +220,26 @@ class ResetPasswordForm(allauth.ResetPasswordForm):  # type: ignore[misc]
         _plain_words(self)
 
 
+class ChangePasswordForm(allauth.ChangePasswordForm):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _plain_words(self)
+        _name_new_password(self)
+        self.fields["oldpassword"].label = _("Mot de passe actuel")
+
+
+class ResetPasswordKeyForm(allauth.ResetPasswordKeyForm):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _plain_words(self)
+        _name_new_password(self)
+
+
+def _name_new_password(form: forms.Form) -> None:
+    form.fields["password1"].label = _("Nouveau mot de passe")
+    form.fields["password2"].label = _("Nouveau mot de passe, encore une fois")
+
+
 class MembershipRequestForm(forms.Form):
     """Ask again, or for another CSE, from the waiting page."""
 

@@ -17,7 +17,7 @@ POOL = "cap-grand-air"
 STOCKED_FACES = (20, 50, 100)
 CODES_PER_FACE = 15
 USE_FR = "En une ou plusieurs fois, soldes et promotions compris."
-USE_EN = "In one or several times, sales and promotions included."
+USE_EN = "In one or several goes, sales and promotions included."
 FINAL_FR = (
     "La carte est valable un an à partir de la date d'achat. Elle n'est ni remboursable ni échangeable, "
     "même après expiration."

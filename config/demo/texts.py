@@ -35,7 +35,7 @@ Payment is by bank card with 3-D Secure authentication, on the bank's own page. 
 The bank confirms the payment in about 20 minutes. The cards reach the wallet two to four hours later.
 
 5. Validity
-A card is valid for one year from purchase, in one or several times. It cannot be refunded or exchanged once used or expired.
+A card is valid for one year from purchase, in one or several goes. It cannot be refunded or exchanged once used or expired.
 
 6. Right of withdrawal
 The member may ask to cancel an order of which no card has been used within fourteen days. The refund goes to the card that paid.

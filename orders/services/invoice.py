@@ -41,7 +41,8 @@ def issue_invoice(*, order_id: int, at: datetime) -> Invoice:
     assert order.paid_at is not None, f"{order.number} is not paid"
     customer = customer_identity(order.customer_id)
     payment = Payment.objects.filter(order=order, state__in=RECEIVED_PAYMENTS).order_by("succeeded_at")[0]
-    lines = [_line(line) for line in order.lines.select_related("product")]
+    with translation.override(customer.language):
+        lines = [_line(line) for line in order.lines.select_related("product")]
     figures = _figures(order, payment, customer, lines)
     return _number_and_store(order, Invoice.Kind.INVOICE, figures, at)
 

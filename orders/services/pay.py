@@ -4,7 +4,9 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import translation
 
+from accounts.selectors import customer_identity
 from kernel.calendar import last_valid_day, local_date
 from orders.gateways.base import PspState
 from orders.models import Order, OrderLine, Payment
@@ -103,7 +105,8 @@ def validate_order(
 
 def _cards(order: Order, at: datetime) -> list[CardRequest]:
     lines = OrderLine.objects.filter(order=order).select_related("product")
-    return [card for line in lines for card in [_card(line, order, at)] * line.quantity]
+    with translation.override(customer_identity(order.customer_id).language):
+        return [card for line in lines for card in [_card(line, order, at)] * line.quantity]
 
 
 def _card(line: OrderLine, order: Order, at: datetime) -> CardRequest:
