@@ -30,6 +30,7 @@ def to_minor(money: Money) -> int:
 
 
 @lru_cache(maxsize=8192)  # a page shows the same few amounts again and again; Babel takes 50 µs for each
+@lru_cache(maxsize=4096)
 def format_minor(amount_minor: int, currency: str, language: str) -> str:
     """`152,00 €` in French (no-break spaces), `€152.00` in English."""
     locale = {"fr": "fr_FR", "en": "en_GB", "de": "de_CH"}.get(language[:2], "fr_FR")

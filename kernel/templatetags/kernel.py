@@ -4,6 +4,7 @@ from datetime import date, datetime
 from functools import lru_cache
 
 from django import template
+from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
@@ -41,3 +42,16 @@ def percent(rate_bp: int) -> str:
 def icon(name: str) -> SafeString:
     """An icon of the inlined sprite, hidden from assistive technology."""
     return format_html('<svg class="icon" aria-hidden="true"><use href="#i-{}"/></svg>', name)
+
+
+@register.simple_tag
+def once(template_name: str, **given: str | int | bool) -> SafeString:
+    """A part of the frame that depends on the language and on `given` alone: rendered once for each."""
+    return _rendered(template_name, get_language() or "", tuple(given.items()))
+
+
+@lru_cache(maxsize=1024)
+def _rendered(
+    template_name: str, language: str, given: tuple[tuple[str, str | int | bool], ...]
+) -> SafeString:
+    return render_to_string(template_name, dict(given))
