@@ -6,7 +6,9 @@ from django.conf import settings
 from django.template.loader import render_to_string
 from django.test import Client, RequestFactory
 
+from accounts.models import User
 from kernel.shortcuts import render_page
+from tests.factories import member, operator, organisation, staff
 
 pytestmark = pytest.mark.django_db
 
@@ -77,3 +79,24 @@ def test_no_template_carries_inline_style_or_script() -> None:
         text = path.read_text()
         for forbidden in (" style=", "<style", " onclick=", " onload=", "javascript:"):
             assert forbidden not in text, f"{path}: {forbidden}"
+
+
+def test_parts_rendered_once_keep_people_and_languages_apart(client: Client) -> None:
+    for name in ("Les Uns", "Les Autres"):
+        client.force_login(member(organisation(name=name)))
+        for language, label in (("fr", "Mes coordonnées"), ("en", "My details")):
+            User.objects.update(language=language)
+            page = client.get("/aide/").content.decode()
+            assert name in page
+            assert label in page
+            assert "Espace CSE" not in page
+
+
+def test_the_menu_shows_each_person_only_their_own_doors(client: Client) -> None:
+    cse = organisation()
+    pages = {}
+    for who, user in (("member", member(cse)), ("staff", staff(cse)), ("operator", operator())):
+        client.force_login(user)
+        pages[who] = client.get("/aide/").content.decode()
+    assert [who for who, page in pages.items() if "/cse/" in page] == ["staff"]
+    assert [who for who, page in pages.items() if "/admin/" in page] == ["operator"]
