@@ -1,0 +1,312 @@
+"""Who reads English meets English: pages, refusals, mails and documents. Names keep their accents."""
+
+import dataclasses
+import re
+from datetime import timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core import mail
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import Organisation, Site, User
+from config.demo.people import MEMBER, NEWCOMER, OPERATOR, STAFF
+from config.demo.tell import tell
+from documents.services.ecard import build_ecard_pdf
+from documents.services.facturx import build_invoice_pdf, our_company
+from ledger.models import Transfer
+from orders.models import Order, Product
+from outbox.services.mail import queue_mail
+from tests.documents.samples import a_credit_note, a_line, a_taxed_line, an_ecard, an_invoice
+from tests.factories import person, sign_in
+from tests.pdfs import text_of
+from tests.support import run_jobs
+from wallet.models import Card
+
+FRENCH = re.compile(
+    r"[àâçéèêëîïôùûœÀÇÉÈÊ«»]|\s[:;!?](?:\s|$)|\d\s(?:€|%)"
+    r"|\b(?:le|la|les|des|du|une?|et|ou|vos|votre|est|sont|pour|avec|dans|sur|par|vous|ce|cette|jusqu|aucune?"
+    r"|cartes?|commandes?|panier|montant|prix|valable|compte|envoyer|retour|demande|facture)\b",
+    re.IGNORECASE,
+)
+SPOKEN = ("aria-label", "title", "placeholder", "alt", "data-label")
+NAMES = ["Français", "Banque des Mirages", "Disques Bémol", "Librairie du Marais"]
+PUBLIC = (
+    "home",
+    "account_login",
+    "account_signup",
+    "account_reset_password",
+    "account_reset_password_done",
+    "account_inactive",
+    "account_email_verification_sent",
+    "accounts:terms_of_use",
+    "orders:catalogue",
+    "orders:terms",
+    "help",
+    "privacy",
+    "accessibility",
+    "sandbox:index",
+    "sandbox:mail",
+    "sandbox:sms",
+    "sandbox:totp",
+)
+MEMBERS = (
+    "home",
+    "orders:catalogue",
+    "orders:cart",
+    "orders:list",
+    "wallet:index",
+    "accounts:profile",
+    "account_email",
+    "account_change_password",
+    "mfa_index",
+    "mfa_list_webauthn",
+    "usersessions_list",
+    "account_logout",
+)
+
+
+class Spoken(HTMLParser):
+    """What a page says: its text, and the attributes that are read aloud or shown."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self._code = 0
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._code += tag in {"script", "style"}
+        self.texts += [value for name, value in attrs if name in SPOKEN and value]
+
+    def handle_endtag(self, tag: str) -> None:
+        self._code -= tag in {"script", "style"}
+
+    def handle_data(self, data: str) -> None:
+        if not self._code and data.strip():
+            self.texts.append(" ".join(data.split()))
+
+
+def french_in(page: str, names: list[str]) -> list[str]:
+    """The texts that still look French once `names` and addresses (French on purpose) are left out."""
+    found = []
+    for text in Spoken(page).texts:
+        bare = re.sub(r"https?://\S+", "", text)
+        for name in names:
+            bare = bare.replace(" ".join(name.split()), "")
+        if FRENCH.search(bare):
+            found.append(text)
+    return found
+
+
+def proper_names() -> list[str]:
+    """People, brands, and what a card said on the day; longest first, so that none hides in another."""
+    names = [*NAMES, *Organisation.objects.values_list("name", flat=True)]
+    names += Site.objects.values_list("name", flat=True)
+    names += Product.objects.values_list("brand", flat=True)
+    names += Transfer.objects.values_list("note", flat=True)
+    names += [
+        value for row in User.objects.values_list("first_name", "last_name", "address_line1") for value in row
+    ]
+    for row in Card.objects.values_list("product_name", "where_text", "restriction_text"):
+        names += row
+    return sorted({name for name in names if name}, key=len, reverse=True)
+
+
+@pytest.fixture
+def story() -> list[str]:
+    assert tell(at=timezone.now())
+    User.objects.update(language="en")
+    return proper_names()
+
+
+def as_who(email: str) -> Client:
+    return sign_in(Client(), User.objects.get(email=email), second_factor=True)
+
+
+def leftovers(client: Client, addresses: list[str], names: list[str]) -> dict[str, list[str]]:
+    found = {}
+    for address in addresses:
+        response = client.get(address)
+        assert response.status_code in {200, 404}, address
+        assert response["Content-Language"] == "en"
+        found[address] = french_in(response.content.decode(), names)
+    return {address: texts for address, texts in found.items() if texts}
+
+
+@pytest.mark.django_db
+def test_the_detector_does_find_french(client: Client) -> None:
+    page = client.get(reverse("account_login")).content.decode()
+    assert len(french_in(page, NAMES)) > 10
+
+
+@pytest.mark.django_db
+def test_a_visitor_reads_english_everywhere(story: list[str]) -> None:
+    visitor = Client(headers={"accept-language": "en-GB,en;q=0.9,fr;q=0.5"})
+    addresses = [reverse(name) for name in PUBLIC] + ["/nowhere/"]
+    addresses += [reverse("orders:product", args=[product.slug]) for product in Product.objects.all()]
+    assert leftovers(visitor, addresses, story) == {}
+
+
+@pytest.mark.django_db
+def test_a_member_reads_english_everywhere(story: list[str]) -> None:
+    orders = Order.objects.filter(customer__email=MEMBER)
+    addresses = [reverse(name) for name in MEMBERS]
+    addresses += [reverse("orders:detail", args=[order.number]) for order in orders]
+    addresses += [reverse("orders:product", args=["e-carte-economies"])]
+    addresses += [
+        reverse("wallet:card", args=[card.pk]) for card in Card.objects.filter(holder__email=MEMBER)
+    ]
+    assert leftovers(as_who(MEMBER), addresses, story) == {}
+    assert leftovers(as_who(NEWCOMER), [reverse("accounts:waiting"), "/"], story) == {}
+
+
+@pytest.mark.django_db
+def test_staff_read_english_everywhere(story: list[str]) -> None:
+    addresses = [reverse(f"cse:{name}") for name in ("queue", "members", "keys")]
+    assert leftovers(as_who(STAFF), [*addresses, "/cse/?q=nobody"], story) == {}
+    assert leftovers(as_who(OPERATOR), [reverse("cse:unassigned")], story) == {}
+
+
+@pytest.mark.django_db
+def test_refusals_are_in_the_readers_language(story: list[str]) -> None:
+    english = Client(headers={"accept-language": "en"})
+    said = english.post(reverse("account_signup"), {"email": "x", "password1": "abc"}).content.decode()
+    assert french_in(said, story) == []
+    # Django's, a validator's and ours.
+    for refusal in ("This field is required.", "This password is too short.", "Accept the terms of use"):
+        assert refusal in said
+    wrong = english.post(
+        reverse("account_login"), {"login": "a@demo.example", "password": "b"}
+    ).content.decode()
+    assert french_in(wrong, story) == []
+    assert "are not correct" in wrong
+    member = as_who(MEMBER)
+    for name, typed in (
+        ("account_change_password", {"oldpassword": "a", "password1": "b", "password2": "c"}),
+        ("account_email", {"action_add": "", "email": "bad"}),
+        ("accounts:profile", {"phone": "12"}),
+    ):
+        assert french_in(member.post(reverse(name), typed).content.decode(), story) == [], name
+
+
+@pytest.mark.django_db
+def test_refusals_of_libraries_are_french_in_french(client: Client) -> None:
+    said = client.post(reverse("account_signup"), {"email": "x", "password1": "abc"}).content.decode()
+    assert "Ce champ est obligatoire." in said
+    assert "This " not in said
+    wrong = client.post(
+        reverse("account_login"), {"login": "a@demo.example", "password": "b"}
+    ).content.decode()
+    assert "incorrect" in wrong
+
+
+@pytest.mark.django_db
+def test_the_language_chosen_is_kept_for_a_visitor_and_for_an_account(client: Client) -> None:
+    assert 'lang="fr"' in client.get("/aide/").content.decode()
+    client.post(reverse("set_language"), {"language": "en", "next": "/aide/"})
+    assert 'html lang="en"' in client.get("/aide/").content.decode()
+    reader = person(language="fr")
+    browser = sign_in(Client(), reader)
+    browser.post(reverse("set_language"), {"language": "en", "next": "/"})
+    reader.refresh_from_db()
+    assert reader.language == "en"
+    elsewhere = sign_in(Client(headers={"accept-language": "fr"}), reader)
+    assert 'html lang="en"' in elsewhere.get("/aide/").content.decode()
+
+
+LINE = {"name": "Sports e-card", "quantity": 2, "face_minor": 5000, "rate_bp": 500, "price_minor": 9500}
+FACTS: dict[str, Any] = {
+    "name": "Camille Dubreuil",
+    "first_name": "Camille",
+    "organisation": "CSE Filature",
+    "number": "CMD-326",
+    "reason": "Nobody knows you here.",
+    "product_name": "Sports e-card",
+    "amount_minor": 5000,
+    "total_minor": 9500,
+    "saving_minor": 500,
+    "currency": "EUR",
+    "lines": [LINE],
+    "cards": 2,
+    "reference": "AD000074-174923",
+    "card_label": "Visa 1234",
+    "expected_day": "22/11/2026",
+    "expected_from": "14:00",
+    "expected_until": "16:00",
+    "card_expires_on": "21/11/2027",
+    "link_expires_on": "29/11/2026",
+    "sender_name": "Sacha",
+    "receiver": "Nadia",
+    "message": "Enjoy it!",
+    "last4": "7118",
+    "code": "late",
+    "ref": "order:1",
+    "note": "Look at the order.",
+    "url": "https://shop.example/",
+    "path": "/x/",
+}
+MAILS = sorted(
+    path.name.removesuffix(".subject.txt") for path in Path("templates/email").glob("*.subject.txt")
+)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("template", MAILS)
+def test_a_mail_is_english_to_its_last_line(template: str) -> None:
+    queue_mail(
+        event=template,
+        ref="1",
+        recipient="camille@demo.example",
+        language="en",
+        template=template,
+        context=FACTS,
+        at=timezone.now(),
+    )
+    run_jobs(timedelta(minutes=1))
+    (sent,) = mail.outbox
+    names = [*NAMES, "CSE Filature"]
+    assert french_in(sent.subject, names) == []
+    assert french_in(str(sent.body), names) == []
+    assert french_in(str(sent.alternatives[0][0]), names) == []
+
+
+@pytest.mark.django_db
+def test_the_mails_of_sign_up_and_of_a_lost_password_are_english() -> None:
+    reader = person(language="en")
+    browser = Client(headers={"accept-language": "en"})
+    browser.post(reverse("account_reset_password"), {"email": reader.email})
+    browser.post(reverse("account_reset_password"), {"email": "nobody@demo.example"})
+    run_jobs(timedelta(minutes=1))
+    assert {sent.to[0] for sent in mail.outbox} == {reader.email, "nobody@demo.example"}
+    for sent in mail.outbox:
+        assert french_in(f"{sent.subject}\n{sent.body}", NAMES) == []
+
+
+def test_documents_are_english_for_an_english_reader() -> None:
+    line = dataclasses.replace(a_line(), description="Sports e-card", detail="")
+    taxed = dataclasses.replace(a_taxed_line(), description="Cinema e-card")
+    card = an_ecard(language="en", product_name="Sports e-card", where_usable="All over.", exclusions="Fuel")
+    papers = {
+        "Invoice": build_invoice_pdf(an_invoice(line, taxed, language="en")),
+        "Credit note": build_invoice_pdf(a_credit_note(line, language="en")),
+        "Show the barcode": build_ecard_pdf(card),
+    }
+    company = our_company()
+    for says, paper in papers.items():
+        text = text_of(paper)
+        assert says in text
+        for name in (
+            settings.SELLER_LEGAL_FORM,
+            company.name,
+            *company.address,
+            company.city,
+            "rue des Vergers",
+        ):
+            text = text.replace(name, "")
+        assert FRENCH.findall(text) == [], text
