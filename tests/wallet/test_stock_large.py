@@ -1,4 +1,6 @@
-"""A million lines in flat memory. On request: `LARGE=1 pytest tests/wallet/test_stock_large.py -s`."""
+"""A million lines in flat memory, on request and on PostgreSQL:
+`LARGE=1 pytest tests/wallet/test_stock_large.py -s`.
+"""
 
 import os
 import resource
@@ -28,6 +30,7 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+@pytest.mark.postgres  # SQLite's test database is in memory: its rows would be measured too
 @pytest.mark.django_db
 @pytest.mark.skipif("LARGE" not in os.environ, reason="a million lines take minutes: set LARGE=1")
 def test_a_million_lines_are_read_in_flat_memory():
