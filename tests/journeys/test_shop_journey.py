@@ -59,7 +59,8 @@ class Person:
             return translation.gettext(french)
 
     def press(self, french: str, *, within: Any = None) -> None:
-        name = re.compile(re.escape(self.word(french)), re.IGNORECASE)
+        """Press the button that says so; what follows a `%(…)s` in its text may be anything."""
+        name = re.compile(re.escape(self.word(french).partition("%(")[0].strip()), re.IGNORECASE)
         (within or self.page.locator("main")).get_by_role("button", name=name).first.click()
         self.page.wait_for_load_state()
 
@@ -201,7 +202,7 @@ def expect_cart(member: Person) -> None:  # S3.4
 def pay(member: Person) -> None:  # S3.5, S3.6
     page = member.page
     page.locator("main input[type=checkbox]").check()
-    member.press("Commander et payer")
+    member.press("Commander et payer %(total)s")
     page.wait_for_url("**/sandbox/bank/**", timeout=60_000)
     page.locator("input[autocomplete=cc-number]").fill("4999 9900 0000 0015")
     page.locator("input[autocomplete=cc-exp]").fill("12/29")
@@ -211,7 +212,7 @@ def pay(member: Person) -> None:  # S3.5, S3.6
     expect(page.locator("input[autocomplete=one-time-code]")).to_be_visible(timeout=60_000)
     page.locator("input[autocomplete=one-time-code]").fill(member.sms_code())
     page.locator("main button").first.click()
-    page.wait_for_url("**/commandes/CMD-*", timeout=60_000)
+    page.wait_for_url("**/commandes/CMD-*/", timeout=60_000)
 
 
 def watch(member: Person) -> None:  # S3.7
