@@ -1,11 +1,11 @@
 """What other rooms and the pages may know about people. Reads only."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
-from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
-from django.db.models import Exists, F, OuterRef
+from django.db import connection
+from django.db.models import Exists, F
 from django.utils.translation import gettext
 
 from accounts.models import StaffRole, User
@@ -75,40 +75,42 @@ class StaffScope:
     has_second_factor: bool = False
 
 
+# By hand: every page asks, and building this through the ORM took a tenth of a page's time.
+_GATE = """
+SELECT EXISTS (
+    SELECT 1 FROM account_emailaddress e
+    WHERE e.user_id = u.id AND UPPER(e.email) = UPPER(u.email) AND e.verified
+), m.state, m.organisation_id, o.name, m.id, m.requested_at, m.reason, EXISTS (
+    SELECT 1 FROM accounts_staffrole s WHERE s.user_id = u.id
+)
+FROM accounts_user u
+LEFT JOIN accounts_membership m ON m.user_id = u.id
+LEFT JOIN accounts_organisation o ON o.id = m.organisation_id
+WHERE u.id = %s ORDER BY m.id DESC LIMIT 1
+"""
+
+
 def ordering_gate(user_id: int | None) -> Gate:
     """The two gates of a person, by the latest membership. One query, none for nobody."""
     if user_id is None:
         return Gate()
-    verified = EmailAddress.objects.filter(
-        user_id=OuterRef("pk"), email__iexact=OuterRef("email"), verified=True
-    )
-    row = (
-        User.objects.filter(pk=user_id)
-        .order_by("-memberships__id")
-        .values_list(
-            Exists(verified),
-            "memberships__state",
-            "memberships__organisation_id",
-            "memberships__organisation__name",
-            "memberships__id",
-            "memberships__requested_at",
-            "memberships__reason",
-            Exists(StaffRole.objects.filter(user_id=OuterRef("pk"))),
-        )
-        .first()
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(_GATE, [user_id])
+        row = cursor.fetchone()
     if row is None:
         return Gate()
     verified_now, state, organisation_id, name, membership_id, requested_at, reason, is_staff = row
+    if isinstance(requested_at, str):  # SQLite keeps instants as UTC text
+        requested_at = datetime.fromisoformat(requested_at).replace(tzinfo=UTC)
     return Gate(
-        email_verified=verified_now,
+        email_verified=bool(verified_now),
         membership_state=state,
         organisation_id=organisation_id,
         organisation_name=name or "",
         membership_id=membership_id,
         requested_at=requested_at,
         reason=reason or "",
-        is_staff=is_staff,
+        is_staff=bool(is_staff),
     )
 
 

@@ -25,7 +25,7 @@ from orders.errors import (
 from orders.forms import CheckoutForm, LineForm, Wording
 from orders.gateways.base import GatewayRefused, GatewayUnavailable
 from orders.models import Order
-from orders.selectors import CartView, cart_needs_repricing, cart_view, current_terms, discounts
+from orders.selectors import CartView, cart_needs_repricing, cart_view, current_terms_id, discounts
 from orders.services.cart import reprice, set_quantity
 from orders.services.payment import start_payment
 from orders.services.place import place_order
@@ -135,7 +135,7 @@ def _cart_page(
     context = {
         "active": "shop",
         "cart": _fresh_cart(request, now),
-        "terms": current_terms(at=now),
+        "terms_id": current_terms_id(at=now),
         "typed": typed,
         "checkout": checkout,
         "problem": problem,

@@ -1,6 +1,7 @@
 """A customer's orders: list, detail, timeline, cancelling, invoice."""
 
 from contextlib import suppress
+from dataclasses import dataclass
 
 from django.conf import settings
 from django.contrib import messages
@@ -9,10 +10,12 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
-from django.utils.translation import gettext
+from django.utils.timezone import localtime
+from django.utils.translation import get_language, gettext
 from django.views.decorators.http import require_GET, require_POST
 
 from kernel.access import Audience, allow
+from kernel.money import format_minor
 from kernel.paging import page_by_key
 from kernel.shortcuts import render_page, wants_fragment
 from orders.errors import OrderNotCancellable, OrderNotFound
@@ -22,9 +25,23 @@ from orders.selectors import ORDER_GROUPS, order_detail, orders_of
 from orders.services.cancel import cancel_order
 from orders.services.invoice import document_of
 from orders.services.payment import cancel_open_payment
-from orders.views.timeline import status_of, timeline_of
+from orders.views.timeline import Status, status_of, timeline_of
 
-PAGE = 20
+PAGE = 12
+
+
+@dataclass(frozen=True)
+class OrderRow:
+    """One line of the list, in words: twenty rows of template tags cost more than the queries."""
+
+    order: Order
+    number: str
+    placed: str
+    content: str
+    status: Status
+    total: str
+
+
 _STOP_POLLING = 286  # htmx: swap this in, then ask no more
 
 
@@ -37,7 +54,7 @@ def order_list(request: HttpRequest) -> HttpResponse:
     context = {
         "active": "orders",
         "page": page,
-        "rows": [(order, status_of(order)) for order in page.items],
+        "rows": [_row(order) for order in page.items],
         "group": group,
         "groups": _groups(),
     }
@@ -93,6 +110,22 @@ def invoice(request: HttpRequest, number: int, kind: str = "invoice") -> HttpRes
     response["Content-Disposition"] = content_disposition_header(False, document.filename) or "inline"
     response["Cache-Control"] = "private, no-store"
     return response
+
+
+def _row(order: Order) -> OrderRow:
+    language = get_language() or "fr"
+    assert order.placed_at is not None
+    return OrderRow(
+        order=order,
+        number=order.number,
+        placed=localtime(order.placed_at).strftime("%d/%m/%Y %H:%M:%S"),
+        content=", ".join(
+            f"{line.quantity} × {format_minor(line.face_minor, order.currency, language)}"
+            for line in order.lines.all()
+        ),
+        status=status_of(order),
+        total=format_minor(order.total_minor, order.currency, language),
+    )
 
 
 def _order_context(request: HttpRequest, number: int) -> dict[str, object]:

@@ -80,7 +80,7 @@ def test_the_list_is_paged_by_key_and_misses_nothing(visit, member, shop, terms)
     seen, url = [], "/commandes/"
     while url:
         response = visit.get(url)
-        seen += [order.pk for order, _ in response.context["rows"]]
+        seen += [row.order.pk for row in response.context["rows"]]
         cursor = response.context["page"].next_cursor
         url = f"/commandes/?cursor={cursor}" if cursor else None
 
