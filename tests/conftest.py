@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 
@@ -25,6 +26,7 @@ def _clean_cache() -> Iterator[None]:
 def pytest_configure() -> None:
     """Texts are compiled before anything reads them, and before xdist starts its workers."""
     compile_messages(lambda _: None)
+    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome") or ""
