@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.management import call_command, get_commands
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.utils.translation.reloader import translation_file_changed
 
 Say = Callable[[str], None]
 
@@ -46,6 +47,8 @@ def compile_messages(say: Say) -> None:
             if not target.exists() or target.stat().st_mtime_ns < source.stat().st_mtime_ns:
                 say(f"Compiling {source.parent.parent.name} texts")
                 target.write_bytes(_compiled(source))
+                # This process may have read the old texts, or found none, when Django started.
+                translation_file_changed(sender=None, file_path=target)
 
 
 def _compiled(source: Path) -> bytes:

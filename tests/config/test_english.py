@@ -23,6 +23,7 @@ from ledger.models import Transfer
 from orders.models import Order, Product
 from outbox.services.mail import queue_mail
 from tests.documents.samples import a_credit_note, a_line, a_taxed_line, an_ecard, an_invoice
+from tests.factories import operator as admin_person
 from tests.factories import person, sign_in
 from tests.pdfs import text_of
 from tests.support import run_jobs
@@ -310,3 +311,11 @@ def test_documents_are_english_for_an_english_reader() -> None:
         ):
             text = text.replace(name, "")
         assert FRENCH.findall(text) == [], text
+
+
+@pytest.mark.django_db
+def test_the_admin_of_a_french_operator_is_french() -> None:
+    operator = sign_in(Client(), admin_person(language="fr"), second_factor=True)
+    said = Spoken(operator.get("/admin/accounts/user/").content.decode()).texts
+    assert {"Filtres", "Sombre"} <= set(said)
+    assert {"Filters", "Apply Filters", "Dark", "Run", "Search", "Add", "Select all rows"}.isdisjoint(said)

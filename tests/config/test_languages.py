@@ -89,6 +89,14 @@ def test_english_keeps_every_placeholder_and_tag(english: Catalog) -> None:
     assert wrong == []
 
 
+def test_the_french_catalogue_speaks_for_libraries_only() -> None:
+    with (settings.BASE_DIR / "locale/fr/LC_MESSAGES/django.po").open("rb") as file:
+        french = messages(read_po(file, locale="fr"))
+    assert all(message.string for message in french)
+    ours = {form for _context, forms in texts_of_the_source() for form in forms}
+    assert ours.isdisjoint(message.id for message in french)
+
+
 def test_english_has_no_french_typography(english: Catalog) -> None:
     spaced = re.compile(r"\s[:;!?»]|«|\d €")
     assert [said for m in messages(english) for said in as_tuple(m.string) if spaced.search(said)] == []
