@@ -1,8 +1,19 @@
+from collections.abc import Iterator
+
 import pytest
 
 from accounts.models import User
+from orders.gateways import gateway
 from orders.models import Product, TermsVersion
 from tests.orders.factories import make_agreement, make_member, make_product, make_terms
+
+
+@pytest.fixture(autouse=True)
+def _fresh_banks() -> Iterator[None]:
+    """Banks are built once per name, and two modules may call their broken bank the same."""
+    gateway.cache_clear()
+    yield
+    gateway.cache_clear()
 
 
 @pytest.fixture
