@@ -9,7 +9,7 @@ from orders.models import Order, OrderLine, Payment
 from orders.services.lock import lock_order
 from orders.services.move import move_order
 from orders.services.tell import tell_cancelled
-from orders.states import OrderState, PaymentState
+from orders.states import OPEN_PAYMENTS, OrderState, PaymentState
 from outbox.services.enqueue import enqueue
 
 
@@ -34,9 +34,13 @@ def cancel_order(*, order_id: int, customer_id: int, at: datetime) -> Order:
 
 @transaction.atomic
 def expire_order(*, order_id: int, at: datetime) -> bool:
-    """Close an order that nobody paid in time. True when it expired; anything else is left alone."""
+    """Close an order that nobody paid in time. True when it expired; anything else is left alone.
+
+    Not while its customer may still pay on the bank's page: an expired order gives its amount back to the
+    month's ceiling, which a payment begun before would then pass (S3.3).
+    """
     order = lock_order(order_id)
-    if order.state != OrderState.AWAITING_PAYMENT or _bank_is_deciding(order):
+    if order.state != OrderState.AWAITING_PAYMENT or _bank_is_deciding(order) or _page_is_open(order, at):
         return False
     move_order(order, OrderState.EXPIRED, at=at)
     _give_lines_back(order)
@@ -45,6 +49,10 @@ def expire_order(*, order_id: int, at: datetime) -> bool:
 
 def _bank_is_deciding(order: Order) -> bool:
     return Payment.objects.filter(order=order, state=PaymentState.PENDING).exists()
+
+
+def _page_is_open(order: Order, at: datetime) -> bool:
+    return Payment.objects.filter(order=order, state__in=OPEN_PAYMENTS, expires_at__gt=at).exists()
 
 
 def _give_lines_back(order: Order) -> None:

@@ -55,6 +55,8 @@ def _open_payment(*, order_id: int, customer_id: int, at: datetime) -> Payment:
             if payment.expires_at > at:
                 return payment
             move_payment(payment, PaymentState.EXPIRED, at=at)
+    if order.placed_at is None or at >= order.placed_at + timedelta(seconds=settings.ORDER_EXPIRES_AFTER):
+        raise OrderNotPayable  # else each new page would keep the order, and its prices, alive for ever
     return _create_payment(order, taken={payment.reference for payment in payments}, at=at)
 
 

@@ -86,7 +86,7 @@ def test_a_late_success_is_accepted_after_a_no(state):
 
 def test_success_after_the_order_expired_is_accepted():
     payment = a_payment(at=AT)
-    expire_order(order_id=payment.order_id, at=AT)
+    assert expire_order(order_id=payment.order_id, at=payment.expires_at)
     pay_order(payment_id=payment.pk, evidence=paid_evidence(payment), at=AT)
     payment.order.refresh_from_db()
     assert payment.order.state == OrderState.VALIDATED

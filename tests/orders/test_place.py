@@ -17,6 +17,7 @@ from orders.errors import (
     OrderingNotOpen,
     OrderNotCancellable,
     OrderNotFound,
+    OrderNotPayable,
     PricesChanged,
     ProductUnavailable,
     TermsNotCurrent,
@@ -26,6 +27,7 @@ from orders.selectors import cart_view
 from orders.services.cancel import cancel_order, expire_order
 from orders.services.cart import reprice
 from orders.services.move import move_order
+from orders.services.payment import start_payment
 from orders.services.place import place_order
 from orders.states import OrderState, PaymentState
 from tests.orders.factories import fill_cart, make_agreement, make_member, make_order, make_terms
@@ -244,6 +246,29 @@ def test_an_order_that_nobody_pays_expires_and_its_lines_come_back(member, shop,
     order.refresh_from_db()
     assert order.state == OrderState.EXPIRED
     assert cart_view(member.pk, at=timezone.now()).count == 2
+
+
+def test_an_order_does_not_expire_while_its_customer_is_on_the_banks_page(member, product, terms):  # S3.3
+    make_agreement(member, product, monthly_ceiling_minor=10_000)
+    order = make_order(member, product, (10_000, 1))
+    start_payment(order_id=order.pk, customer_id=member.pk, at=timezone.now())
+    payment = Payment.objects.get()
+
+    assert not expire_order(order_id=order.pk, at=timezone.now())
+    with pytest.raises(CeilingReached):  # else this one could be paid too, then the first
+        fill_cart(member, product, (10_000, 1))
+
+    assert expire_order(order_id=order.pk, at=payment.expires_at)
+
+
+def test_an_order_past_its_time_is_not_payable_even_before_the_sweep(member, shop, terms, settings):
+    order = make_order(member, shop)
+    late = order.placed_at + timedelta(seconds=settings.ORDER_EXPIRES_AFTER)
+
+    with pytest.raises(OrderNotPayable):
+        start_payment(order_id=order.pk, customer_id=member.pk, at=late)
+
+    assert not Payment.objects.exists()
 
 
 def test_a_step_that_the_table_does_not_have_is_refused(member, shop, terms):
