@@ -44,7 +44,7 @@ class CeilingReached(DomainError):
 
 
 class CartFull(DomainError):
-    """A cart holds a bounded number of lines."""
+    """A cart holds a bounded number of lines, all in one currency."""
 
 
 class CartChanged(DomainError):

@@ -75,4 +75,4 @@ def _give_lines_back(order: Order) -> None:
         )
         for line in order.lines.all()
     )
-    Order.objects.filter(pk=cart.pk).update(version=cart.version + 1)
+    Order.objects.filter(pk=cart.pk).update(version=cart.version + 1, currency=order.currency)

@@ -72,7 +72,9 @@ def add_line(*, customer_id: int, product_id: int, face_minor: int, quantity: in
     check_quantity(product, quantity)
     current = discounts(gate.organisation_id, on=local_date(at))
     cart = _cart_for_change(customer_id)
-    lines = list(cart.lines.all())
+    lines = list(cart.lines.select_related("product"))
+    if any(line.product.currency != product.currency for line in lines):
+        raise CartFull  # an order has one currency: its total is one payment
     line = _line_of(lines, cart, product_id, face_minor)
     line.quantity += quantity
     check_quantity(product, line.quantity)

@@ -148,6 +148,16 @@ def test_a_cart_holds_a_bounded_number_of_lines(member, shop):
     assert len(view(member).lines) == MAX_LINES
 
 
+def test_a_cart_has_one_currency_so_that_no_amount_is_paid_in_another(member, shop):
+    fill_cart(member, shop, (5000, 1))
+    francs = make_product(currency="CHF")
+
+    with pytest.raises(CartFull):
+        fill_cart(member, francs, (5000, 1))
+
+    assert (view(member).currency, view(member).count) == ("EUR", 1)
+
+
 def test_a_product_off_sale_is_refused(member, shop):
     Product.objects.update(is_active=False)
 

@@ -30,7 +30,14 @@ from orders.services.move import move_order
 from orders.services.payment import start_payment
 from orders.services.place import place_order
 from orders.states import OrderState, PaymentState
-from tests.orders.factories import fill_cart, make_agreement, make_member, make_order, make_terms
+from tests.orders.factories import (
+    fill_cart,
+    make_agreement,
+    make_member,
+    make_order,
+    make_product,
+    make_terms,
+)
 
 
 def place(user, cart, terms, **changes):
@@ -181,6 +188,14 @@ def test_cancelling_gives_the_lines_back_to_an_empty_cart(member, shop, terms):
     lines = cart_view(member.pk, at=timezone.now()).lines
     assert [(line.face_minor, line.quantity) for line in lines] == [(5000, 1), (2000, 3)]
     assert order.lines.count() == 2
+
+
+def test_lines_come_back_in_the_currency_of_their_order(member, terms):
+    order = make_order(member, make_product(currency="CHF"))
+
+    cancel_order(order_id=order.pk, customer_id=member.pk, at=timezone.now())
+
+    assert cart_view(member.pk, at=timezone.now()).currency == "CHF"
 
 
 def test_cancelling_leaves_a_cart_that_was_begun_since(member, shop, terms):
