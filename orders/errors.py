@@ -55,6 +55,14 @@ class CartEmpty(DomainError):
     """There is nothing to order."""
 
 
+class TotalTooSmall(DomainError):
+    """Banks take no payment by card under `minimum` minor units."""
+
+    def __init__(self, minimum: int) -> None:
+        super().__init__(str(minimum))
+        self.minimum = minimum
+
+
 class PricesChanged(DomainError):
     """A discount changed since the cart was shown; the customer must see the new price first."""
 

@@ -16,6 +16,7 @@ from orders.errors import (
     CeilingReached,
     ProductUnavailable,
     QuantityOutOfRange,
+    TotalTooSmall,
 )
 from orders.models import Product
 from orders.services.cart import check_amount, check_quantity
@@ -55,6 +56,10 @@ class Wording:
                 return "montant", gettext(
                     "Votre CSE limite les achats de ce mois : il vous reste %(left)s de valeur de cartes."
                 ) % {"left": self.money(refusal.remaining)}
+            case TotalTooSmall():
+                return None, gettext(
+                    "Le total est trop petit pour un paiement par carte : %(least)s au moins."
+                ) % {"least": self.money(refusal.minimum)}
             case CartFull():
                 return None, gettext("Votre panier est complet : commandez, puis revenez pour la suite.")
             case ProductUnavailable():

@@ -13,15 +13,25 @@ from orders.errors import (
     PricesChanged,
     ProductUnavailable,
     TermsNotCurrent,
+    TotalTooSmall,
 )
 from orders.models import Order, OrderLine
 from orders.selectors import NO_DISCOUNT, current_terms_id, discounts
-from orders.services.cart import check_ceilings
+from orders.services.cart import check_amount, check_ceilings, check_quantity
 from orders.services.lock import lock_order
 from orders.services.move import move_order
 from orders.states import OrderState
 
-_LINE_FACTS = ("order_id", "face_minor", "quantity", "rate_bp", "price_minor", "product__is_active")
+# The least that is paid by card; a discount of nearly all could come to less, or to nothing.
+MIN_TOTAL_MINOR = 50
+_LINE_FACTS = (
+    "order_id",
+    "face_minor",
+    "quantity",
+    "rate_bp",
+    "price_minor",
+    *(f"product__{name}" for name in ("is_active", "min_minor", "max_minor", "step_minor", "max_quantity")),
+)
 
 
 @transaction.atomic
@@ -29,7 +39,8 @@ def place_order(*, order_id: int, customer_id: int, version: int, terms_id: int,
     """Freeze the cart that the page showed (`version`) and the terms ticked (S3.5), once.
 
     The same call again gives the same order. Refuses, changing nothing: `OrderNotFound`, `OrderingNotOpen`,
-    `CartChanged`, `CartEmpty`, `ProductUnavailable`, `PricesChanged`, `CeilingReached`, `TermsNotCurrent`.
+    `CartChanged`, `CartEmpty`, `ProductUnavailable`, `PricesChanged`, `CeilingReached`, `TermsNotCurrent`,
+    `TotalTooSmall`, and a product's limits that changed since (`services.cart.check_amount`).
     """
     order = lock_order(order_id, customer_id=customer_id)
     if order.version != version:
@@ -62,9 +73,14 @@ def _guard(order: Order, lines: list[OrderLine], gate: Gate, *, terms_id: int, a
         raise CartEmpty
     if not all(line.product.is_active for line in lines):
         raise ProductUnavailable
+    for line in lines:
+        check_amount(line.product, line.face_minor)
+        check_quantity(line.product, line.quantity)
     current = discounts(gate.organisation_id, on=local_date(at))
     if any(line.rate_bp != current.get(line.product_id, NO_DISCOUNT).rate_bp for line in lines):
         raise PricesChanged
+    if sum(line.price_minor for line in lines) < MIN_TOTAL_MINOR:
+        raise TotalTooSmall(MIN_TOTAL_MINOR)
     if current_terms_id(at=at) != terms_id:
         raise TermsNotCurrent
     check_ceilings(order.customer_id, lines, current, at=at)

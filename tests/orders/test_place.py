@@ -11,6 +11,7 @@ from accounts.models import Membership
 from accounts.states import MembershipState
 from kernel.states import TransitionRefused
 from orders.errors import (
+    AmountOutOfRange,
     CartChanged,
     CartEmpty,
     CeilingReached,
@@ -20,7 +21,9 @@ from orders.errors import (
     OrderNotPayable,
     PricesChanged,
     ProductUnavailable,
+    QuantityOutOfRange,
     TermsNotCurrent,
+    TotalTooSmall,
 )
 from orders.models import DiscountAgreement, Order, OrderEvent, Payment, Product
 from orders.selectors import cart_view
@@ -151,6 +154,28 @@ def test_an_empty_cart_and_a_product_off_sale_are_refused(member, shop, terms):
 
     cart.lines.all().delete()
     with pytest.raises(CartEmpty):
+        place(member, cart, terms)
+
+    assert_still_a_cart(cart)
+
+
+def test_the_products_limits_are_checked_again_when_placing(member, shop, terms):  # S3.4
+    cart = fill_cart(member, shop, (15_000, 2))
+    Product.objects.update(max_minor=10_000)
+    with pytest.raises(AmountOutOfRange):
+        place(member, cart, terms)
+    Product.objects.update(max_minor=15_000, max_quantity=1)
+    with pytest.raises(QuantityOutOfRange):
+        place(member, cart, terms)
+
+    assert_still_a_cart(cart)
+
+
+def test_an_order_of_nothing_is_refused_before_a_bank_would(member, product, terms):
+    make_agreement(member, product, rate_bp=10_000)
+    cart = fill_cart(member, product, (5000, 1))
+
+    with pytest.raises(TotalTooSmall):
         place(member, cart, terms)
 
     assert_still_a_cart(cart)
