@@ -82,7 +82,7 @@ SELECT EXISTS (
     WHERE e.user_id = u.id AND UPPER(e.email) = UPPER(u.email) AND e.verified
 ), m.state, m.organisation_id, o.name, m.id, m.requested_at, m.reason, EXISTS (
     SELECT 1 FROM accounts_staffrole s WHERE s.user_id = u.id
-)
+), o.is_active
 FROM accounts_user u
 LEFT JOIN accounts_membership m ON m.user_id = u.id
 LEFT JOIN accounts_organisation o ON o.id = m.organisation_id
@@ -99,7 +99,9 @@ def ordering_gate(user_id: int | None) -> Gate:
         row = cursor.fetchone()
     if row is None:
         return Gate()
-    verified_now, state, organisation_id, name, membership_id, requested_at, reason, is_staff = row
+    verified_now, state, organisation_id, name, membership_id, requested_at, reason, is_staff, active = row
+    if state == MembershipState.APPROVED and not active:
+        state = MembershipState.SUSPENDED  # a CSE that was closed takes its discounts with it
     if isinstance(requested_at, str):  # SQLite keeps instants as UTC text
         requested_at = datetime.fromisoformat(requested_at).replace(tzinfo=UTC)
     return Gate(

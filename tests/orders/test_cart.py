@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from accounts.models import Membership, User
+from accounts.models import Membership, Organisation, User
 from accounts.states import MembershipState
 from orders.errors import (
     AgreementOverlaps,
@@ -172,6 +172,15 @@ def test_a_product_off_sale_is_refused(member, shop):
 )
 def test_who_is_not_approved_cannot_fill_a_cart(member, shop, state):  # S3.2
     Membership.objects.update(state=state)
+
+    with pytest.raises(OrderingNotOpen):
+        fill_cart(member, shop, (5000, 1))
+
+    assert not Order.objects.exists()
+
+
+def test_who_belongs_to_a_closed_cse_cannot_fill_a_cart(member, shop):  # S3.2
+    Organisation.objects.update(is_active=False)
 
     with pytest.raises(OrderingNotOpen):
         fill_cart(member, shop, (5000, 1))
