@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import transaction
 
 from orders.gateways import gateway
-from orders.gateways.base import GatewayUnavailable, PspState, PspStatus
+from orders.gateways.base import GatewayRefused, GatewayUnavailable, PspState, PspStatus
 from orders.models import Payment
 from orders.services.move_payment import move_payment
 from orders.services.pay import pay_order
@@ -87,7 +87,7 @@ def next_poll(payment: Payment, at: datetime) -> timedelta | None:
 def settle_order(order_id: int, *, at: datetime) -> None:
     """The customer came back from the bank: ask at once, so that the page does not offer to pay again.
 
-    A bank that does not answer now is asked by a job.
+    A bank that gives no answer now is asked by a job, whose failures operators see.
     """
     newest = Payment.objects.filter(order=order_id, succeeded_at__isnull=True).order_by("-pk")
     payment_id = newest.values_list("pk", flat=True).first()
@@ -95,7 +95,7 @@ def settle_order(order_id: int, *, at: datetime) -> None:
         return
     try:
         settle_payment(payment_id, at)
-    except GatewayUnavailable:
+    except (GatewayUnavailable, GatewayRefused):
         hurry_payment(payment_id, at=at)
 
 

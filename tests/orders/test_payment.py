@@ -178,6 +178,17 @@ def test_a_bank_that_does_not_answer_the_return_is_asked_by_a_job(settings):
     assert payment.state == PaymentState.REDIRECTED
 
 
+def test_coming_back_to_a_bank_that_knows_nothing_is_no_error_page(mine):
+    client, order = mine
+    payment = a_payment(order)
+    BankSession.objects.all().delete()
+
+    answer = client.get(f"/commandes/{order.number}/retour/")
+
+    assert answer.headers["Location"] == f"/commandes/{order.number}/"
+    assert state(payment) == PaymentState.REDIRECTED
+
+
 # Cancelling
 
 
