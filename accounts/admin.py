@@ -249,7 +249,7 @@ class IdentificationKeyAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    @admin.action(description=_("Révoquer"))
+    @admin.action(description=_("Révoquer"), permissions=["change"])
     def revoke(self, request: HttpRequest, chosen: QuerySet[IdentificationKey]) -> None:
         at, done = timezone.now(), 0
         by_cse: dict[int, list[int]] = {}
@@ -299,6 +299,9 @@ class MembershipAdmin(ReadOnly, ModelAdmin):
     actions = ("approve",)
     show_full_result_count = False
 
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.change_membership")
+
     @display(description=_("décision"))
     def decision(self, row: Membership) -> str:
         if row.organisation_id is not None or row.state != MembershipState.PENDING:
@@ -306,7 +309,7 @@ class MembershipAdmin(ReadOnly, ModelAdmin):
         url = reverse("cse:unassigned_request", args=[row.pk])
         return format_html('<a href="{}">{}</a>', url, gettext("Confier à un CSE ou refuser"))
 
-    @admin.action(description=_("Valider les demandes"))
+    @admin.action(description=_("Valider les demandes"), permissions=["act"])
     def approve(self, request: HttpRequest, chosen: QuerySet[Membership]) -> None:
         moved = skipped = 0
         by_cse: dict[int, list[int]] = {}

@@ -175,9 +175,6 @@ class OrderAdmin(ReadOnly, ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
         return super().get_queryset(request).exclude(state=OrderState.CART)
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.is_active and request.user.is_staff
-
     @admin.display(description=_("statut"), ordering="state")
     def status(self, order: Order) -> str:
         return format_html("<strong>{}</strong>", OrderState(order.state).label)

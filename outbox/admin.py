@@ -36,7 +36,10 @@ class JobAdmin(ReadOnlyAdmin):
     show_full_result_count = False
     actions = ["retry"]
 
-    @admin.action(description=_("Réessayer les tâches en panne"))
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("outbox.change_job")
+
+    @admin.action(description=_("Réessayer les tâches en panne"), permissions=["act"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
         count = retry_parked(queryset.values_list("pk", flat=True))
         text = ngettext("%(count)d tâche relancée.", "%(count)d tâches relancées.", count)

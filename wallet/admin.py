@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -73,13 +74,16 @@ class CardAdmin(ReadOnly, ModelAdmin):
     def value(self, card: Card) -> str:
         return format_minor(card.face_minor, card.currency, "fr")
 
-    @admin.action(description=_("Bloquer les cartes"))
+    @admin.action(description=_("Bloquer les cartes"), permissions=["act"])
     def block(self, request: HttpRequest, queryset: QuerySet[Card]) -> None:
         self._each(request, queryset, block_card)
 
-    @admin.action(description=_("Débloquer les cartes"))
+    @admin.action(description=_("Débloquer les cartes"), permissions=["act"])
     def unblock(self, request: HttpRequest, queryset: QuerySet[Card]) -> None:
         self._each(request, queryset, unblock_card)
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("wallet.change_card")
 
     def _each(self, request: HttpRequest, queryset: QuerySet[Card], act: Any) -> None:
         for card in queryset:
@@ -109,7 +113,10 @@ class IssueIntentAdmin(ReadOnly, ModelAdmin):
     show_full_result_count = False
     actions = ["retry"]
 
-    @admin.action(description=_("Redemander à l'émetteur"))
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("wallet.change_issueintent")
+
+    @admin.action(description=_("Redemander à l'émetteur"), permissions=["act"])
     def retry(self, request: HttpRequest, queryset: QuerySet[IssueIntent]) -> None:
         for intent in queryset.exclude(state__in=[IntentState.ISSUED, IntentState.CANCELLED]):
             retry_intent(intent_id=intent.pk, at=timezone.now())
@@ -201,6 +208,8 @@ class StockImportAdmin(ReadOnly, ModelAdmin):
 
     def download(self, request: HttpRequest, import_id: int) -> StreamingHttpResponse:
         upload = get_object_or_404(self.get_queryset(request), pk=import_id)
+        if not self.has_view_permission(request, upload):
+            raise PermissionDenied
         response = StreamingHttpResponse(_report(upload), content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = f'attachment; filename="rapport-{upload.pk}.csv"'
         return response

@@ -1,8 +1,10 @@
 """What operators see and do."""
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
+from django.utils import timezone
 
 from tests.support import run_jobs
 from tests.wallet.factories import make_card, make_user, plan
@@ -44,6 +46,40 @@ def test_a_blocked_card_is_unblocked_by_an_operator(client, operator):
     assert Card.objects.get(pk=card.pk).state == "blocked"
     post_action(client, "card", "unblock", card.pk)
     assert Card.objects.get(pk=card.pk).state == "active"
+
+
+def test_who_may_only_look_acts_on_nothing(client):
+    card = make_card(make_user())
+    batch = plan(make_user())
+    IssueIntent.objects.filter(batch=batch).update(state="failed")
+    onlooker = make_user(is_staff=True)
+    onlooker.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    client.force_login(onlooker)
+
+    for model, action, pk in (
+        ("card", "block", card.pk),
+        ("issueintent", "retry", IssueIntent.objects.get(batch=batch).pk),
+    ):
+        data = {"action": action, "_selected_action": [str(pk)]}
+        client.post(reverse(f"admin:wallet_{model}_changelist"), data)
+
+    assert Card.objects.get(pk=card.pk).state == "active"
+    assert IssueIntent.objects.get(batch=batch).state == "failed"
+
+
+def test_operators_without_any_right_see_neither_orders_nor_reports(client):
+    upload = StockImport.objects.create(
+        pool=StockPool.objects.create(slug="marche", name="Marché"),
+        columns={},
+        imported_by=make_user(),
+        imported_at=timezone.now(),
+    )
+    client.force_login(make_user(is_staff=True))
+
+    report = client.get(reverse("admin:wallet_stockimport_report", args=[upload.pk]))
+    orders = client.get(reverse("admin:orders_order_changelist"))
+
+    assert (report.status_code, orders.status_code) == (403, 403)
 
 
 def test_a_refused_intent_is_tried_again(client, operator):
