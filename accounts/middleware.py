@@ -147,7 +147,10 @@ class AccessMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.gate = SimpleLazyObject(lambda: ordering_gate(request.user.pk))  # type: ignore[attr-defined]
         request.staff_scope = SimpleLazyObject(lambda: staff_scope(request.user.pk))  # type: ignore[attr-defined]
-        return self.get_response(request)
+        response = self.get_response(request)
+        # Every page shows who is signed in: none may be kept by a cache that people share.
+        response.setdefault("Cache-Control", "private, no-cache")
+        return response
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -177,3 +177,15 @@ def test_only_the_admin_pages_of_operators_get_the_wider_policy(client):
     assert "'unsafe-eval'" in client.get("/admin/").headers["Content-Security-Policy"]
     for path in ("/aide/", "/compte/coordonnees/", "/cse/sans-cle/"):
         assert "unsafe" not in client.get(path).headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("path", ["/", "/commandes/", "/panier/", "/compte/coordonnees/", "/boutique/"])
+def test_no_page_is_kept_by_a_shared_cache(client, path):
+    sign_in(client, member())
+    assert "private" in client.get(path).headers["Cache-Control"]
+
+
+def test_keys_are_exported_for_their_reader_only(client):
+    mine = organisation()
+    sign_in(client, staff(mine), second_factor=True)
+    assert "private" in client.get(reverse("cse:export_keys")).headers["Cache-Control"]
