@@ -269,3 +269,22 @@ def test_a_refused_form_keeps_what_was_typed(card, ada, client, typed, complaint
     assert typed["recipient"] in text
     assert typed["message"] in text
     assert not ClaimLink.objects.exists()
+
+
+def test_the_link_offers_what_the_card_is_worth_now(client, card, ada):  # S3.9
+    give(card)
+    token = mailed_token()
+    spend_card(card_id=card.pk, key=uuid.uuid4(), amount_minor=3200, shop="Halles", at=timezone.now())
+
+    assert "33,00" not in client.get(claim_url(token)).content.decode()
+    claim_card(token=token, user_id=make_user().pk, at=timezone.now())
+
+    assert ClaimLink.objects.get().amount_minor == 100
+
+
+def test_a_card_spent_whole_is_offered_no_more(client, card, ada):
+    give(card)
+    token = mailed_token()
+    spend_card(card_id=card.pk, key=uuid.uuid4(), amount_minor=3300, shop="Halles", at=timezone.now())
+
+    assert client.get(claim_url(token)).status_code == 404

@@ -9,6 +9,7 @@ from django.db.models import Value
 
 from accounts.selectors import customer_identity
 from kernel.calendar import local_date
+from ledger.selectors import balance
 from wallet.models import Card, ClaimLink
 from wallet.states import CardState, LinkState
 
@@ -96,6 +97,8 @@ def link_offer(token: str, *, at: datetime) -> LinkOffer | None:
         return None
     card = link.card
     fresh = not link.token_used and link.token_expires_at > at
+    # Its worth now: the sender may have spent some of it, or all, since the link left.
+    worth = balance(card.account_id, at=at).available if card.account_id else card.face_minor
     can_be_shown = card.state == CardState.ACTIVE and card.expires_on >= local_date(at)
     waits = link.state == LinkState.OPEN or (link.state == LinkState.CLAIMED and link.claimed_by_id is None)
     return LinkOffer(
@@ -105,12 +108,12 @@ def link_offer(token: str, *, at: datetime) -> LinkOffer | None:
         message=link.message,
         product_name=card.product_name,
         artwork=card.artwork,
-        amount_minor=link.amount_minor,
+        amount_minor=worth,
         currency=card.currency,
         expires_on=card.expires_on,
         state=link.state,
         claimed_by_id=link.claimed_by_id,
-        usable=fresh and can_be_shown and waits,
+        usable=fresh and can_be_shown and waits and (worth > 0 or link.state == LinkState.CLAIMED),
     )
 
 

@@ -42,7 +42,7 @@ def claim_card(*, token: str, user_id: int | None, at: datetime) -> Claimed:
         elif user_id is not None:
             _adopt(link, card, user_id, at=at)
         link.token_used = True
-        link.save(update_fields=["state", "claimed_at", "claimed_by", "token_used"])
+        link.save(update_fields=["state", "claimed_at", "claimed_by", "token_used", "amount_minor"])
     return Claimed(link.pk, card.pk, held_by_link=link.claimed_by_id is None)
 
 
@@ -81,7 +81,7 @@ def _claimable(link: ClaimLink) -> bool:
 
 
 def _receive(link: ClaimLink, card: Card, user_id: int | None, *, at: datetime) -> None:
-    worth_of(card, at=at)
+    link.amount_minor = worth_of(card, at=at)  # the sender may have spent some of it since
     LINK_MACHINE.check(LinkState(link.state), LinkState.CLAIMED)
     link.state = LinkState.CLAIMED
     link.claimed_at = at
