@@ -206,6 +206,18 @@ def test_an_empty_shelf_alarms_and_the_order_goes_on_once_it_is_filled(pool):
     assert batch_progress(batch).complete
 
 
+def test_a_code_that_ends_before_the_day_promised_is_not_sold(pool):  # S3.11
+    batch = plan(make_user(), 2000, issuer="stock:marche")
+    promised = IssueIntent.objects.get(batch=batch).expires_on
+    days = (promised - timedelta(days=1), promised)
+    load(pool, HEADER + "".join(f"CODE{day:%Y%m%d};20,00;{day:%d/%m/%Y}\n" for day in days))
+
+    run_jobs(until=timedelta(minutes=30))
+
+    assert Card.objects.get(batch=batch).expires_on == promised
+    assert StockCode.objects.get(state=CodeState.AVAILABLE).expires_on == days[0]
+
+
 def test_a_low_shelf_alarms_once_a_day(pool):
     load(pool, HEADER + lines(3))
     for _ in range(2):

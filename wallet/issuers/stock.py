@@ -28,7 +28,10 @@ class StockIssuer:
         self.pool_slug = argument or "stock"
 
     def issue(self, request: IssueRequest, *, at: datetime) -> IssuedNumber:
-        """Reserve a code of this value, the soonest expiring first. Refuses `OutOfStock`, `IssuerRefused`."""
+        """Reserve the soonest expiring code of this value that lasts as long as was promised (S3.11).
+
+        Refuses `OutOfStock` and `IssuerRefused`.
+        """
         code = self._reserved(request.key) or self._reserve(request, at=at)
         return _opened(code)
 
@@ -60,7 +63,7 @@ class StockIssuer:
             state=CodeState.AVAILABLE,
             currency=request.currency,
             face_minor=request.face_minor,
-            expires_on__gte=local_date(at),
+            expires_on__gte=max(request.expires_on, local_date(at)),
         ).order_by("expires_on", "id")
         for _ in range(TRIES):
             with transaction.atomic():
