@@ -8,7 +8,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from kernel.access import Audience, allow
 from kernel.calendar import local_date
@@ -32,7 +32,7 @@ from orders.services.place import place_order
 
 
 @allow(Audience.SIGNED_IN)
-@require_GET
+@require_safe
 def cart(request: HttpRequest) -> HttpResponse:
     return _cart_page(request)
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from kernel.access import Audience, allow
 from orders.selectors import current_order, saved_since
@@ -14,7 +14,7 @@ from wallet.selectors import wallet_overview
 
 
 @allow(Audience.PUBLIC)
-@require_GET
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated:
         return render(request, "orders/landing.html")

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.http import content_disposition_header
 from django.utils.timezone import localtime
 from django.utils.translation import get_language, gettext
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from kernel.access import Audience, allow
 from kernel.money import format_minor
@@ -46,7 +46,7 @@ _STOP_POLLING = 286  # htmx: swap this in, then ask no more
 
 
 @allow(Audience.SIGNED_IN)
-@require_GET
+@require_safe
 def order_list(request: HttpRequest) -> HttpResponse:
     group = request.GET.get("statut", "")
     orders = orders_of(_customer(request), group=group if group in ORDER_GROUPS else "")
@@ -62,13 +62,13 @@ def order_list(request: HttpRequest) -> HttpResponse:
 
 
 @allow(Audience.SIGNED_IN)
-@require_GET
+@require_safe
 def detail(request: HttpRequest, number: int) -> HttpResponse:
     return render(request, "orders/order.html", _order_context(request, number))
 
 
 @allow(Audience.SIGNED_IN)
-@require_GET
+@require_safe
 def timeline(request: HttpRequest, number: int) -> HttpResponse:
     """The part that moves on by itself (S3.7). Asked outside the page, it shows the page."""
     if not wants_fragment(request):
@@ -96,7 +96,7 @@ def cancel(request: HttpRequest, number: int) -> HttpResponse:
 
 
 @allow(Audience.SIGNED_IN)
-@require_GET
+@require_safe
 def invoice(request: HttpRequest, number: int, kind: str = "invoice") -> HttpResponse:
     """The invoice or credit note, to its owner only; a page that says when, while it is being made (S3.8)."""
     order = _order(request, number)

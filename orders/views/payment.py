@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from kernel.access import Audience, allow
 from kernel.errors import DomainError
@@ -58,7 +58,7 @@ def _sentence(refusal: DomainError) -> str:
 
 
 @allow(Audience.SIGNED_IN)
-@require_GET
+@require_safe
 def come_back(request: HttpRequest, number: str) -> HttpResponse:
     """The customer is back from the bank. What the address says is no proof: the bank is asked."""
     order = _order_of(request, number)

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from kernel.access import Audience, allow
 from kernel.calendar import last_valid_day, local_date
@@ -59,7 +59,7 @@ class Quote:
 
 
 @allow(Audience.PUBLIC)
-@require_GET
+@require_safe
 def catalogue(request: HttpRequest) -> HttpResponse:
     negotiated = _discounts_for(request)
     offers = [
@@ -70,10 +70,10 @@ def catalogue(request: HttpRequest) -> HttpResponse:
 
 
 @allow(Audience.PUBLIC)
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def product(request: HttpRequest, slug: str) -> HttpResponse:
     item = get_object_or_404(Product, slug=slug, is_active=True)
-    if request.method == "GET":
+    if request.method != "POST":
         return _product_page(request, item, ChoiceForm(_starting_values(request, item), product=item))
     if "pas" in request.POST or "calculer" in request.POST:
         return _product_page(request, item, ChoiceForm(_stepped(request, item), product=item))
@@ -81,7 +81,7 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @allow(Audience.PUBLIC)
-@require_GET
+@require_safe
 def price(request: HttpRequest, slug: str) -> HttpResponse:
     item = get_object_or_404(Product, slug=slug, is_active=True)
     if not wants_fragment(request):
@@ -96,7 +96,7 @@ def price(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @allow(Audience.PUBLIC)
-@require_GET
+@require_safe
 def terms(request: HttpRequest, number: int | None = None) -> HttpResponse:
     now = timezone.now()
     if number is None:

@@ -348,3 +348,9 @@ def test_a_visitor_sees_a_landing_page(db):
 
     assert "Je crée mon compte" in page
     assert "Se connecter" in page
+
+
+def test_public_pages_answer_head_as_monitors_and_link_checkers_ask(client, shop):
+    for path in ("/", "/boutique/", f"/boutique/{shop.slug}/", "/conditions/"):
+        answer = client.head(path)
+        assert (answer.status_code, answer.content) == (200, b"")

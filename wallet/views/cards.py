@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from documents.services.barcode import code128_svg, data_uri
 from kernel.access import Audience, allow
@@ -40,7 +40,7 @@ ALL_DONE = 500
 
 @allow(Audience.SIGNED_IN)
 @never_cache
-@require_GET
+@require_safe
 def index(request: HttpRequest) -> HttpResponse:
     overview = wallet_overview(
         reader(request),
@@ -53,7 +53,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 @allow(Audience.SIGNED_IN)
 @never_cache
-@require_GET
+@require_safe
 def sent(request: HttpRequest) -> HttpResponse:
     """The trace that a giver keeps."""
     links = sent_cards(reader(request), at=timezone.now())
@@ -62,14 +62,14 @@ def sent(request: HttpRequest) -> HttpResponse:
 
 @allow(Audience.SIGNED_IN)
 @never_cache
-@require_GET
+@require_safe
 def card(request: HttpRequest, card_id: UUID) -> HttpResponse:
     return _card_page(request, _own_card(request, card_id))
 
 
 @allow(Audience.SIGNED_IN)
 @never_cache
-@require_GET
+@require_safe
 def till(request: HttpRequest, card_id: UUID) -> HttpResponse:
     """The full-screen barcode. Black on white, and whole in one answer: it works offline once loaded."""
     now = timezone.now()
@@ -92,7 +92,7 @@ def till(request: HttpRequest, card_id: UUID) -> HttpResponse:
 
 @allow(Audience.SIGNED_IN)
 @never_cache
-@require_GET
+@require_safe
 def pdf(request: HttpRequest, card_id: UUID) -> HttpResponse:
     found = _own_card(request, card_id)
     if found.state == CardState.VOID:

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from kernel.access import Audience, allow
 from wallet.errors import CardNotUsable, LinkNotOpen
@@ -41,7 +41,7 @@ def claim(request: HttpRequest, token: str) -> HttpResponse:
 
 @allow(Audience.PUBLIC)
 @never_cache
-@require_GET
+@require_safe
 def received(request: HttpRequest, link_id: UUID) -> HttpResponse:
     """A card received without an account: in the browser that received it, or after a fresh link."""
     found = _held_here(request, link_id)
@@ -54,7 +54,7 @@ def received(request: HttpRequest, link_id: UUID) -> HttpResponse:
 
 @allow(Audience.PUBLIC)
 @never_cache
-@require_GET
+@require_safe
 def received_pdf(request: HttpRequest, link_id: UUID) -> HttpResponse:
     found = _held_here(request, link_id)
     if found is None:
