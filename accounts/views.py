@@ -6,7 +6,7 @@ from allauth.account import views as allauth
 from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -148,7 +148,7 @@ def terms_of_use(request: HttpRequest) -> HttpResponse:
 def set_language(request: HttpRequest) -> HttpResponse:
     """Read the portal in another language, here and in mails."""
     language = request.POST.get("language", "")
-    response = redirect(_next(request))
+    response: HttpResponse = HttpResponseRedirect(_next(request))
     if language not in dict(settings.LANGUAGES):
         return response
     if request.user.is_authenticated:
@@ -173,7 +173,7 @@ def _in_language(response: HttpResponse, language: str) -> HttpResponse:
 @require_POST
 def set_theme(request: HttpRequest) -> HttpResponse:
     """Light, dark, or whatever the device says (no cookie)."""
-    response = redirect(_next(request))
+    response: HttpResponse = HttpResponseRedirect(_next(request))
     theme = request.POST.get("theme")
     if theme not in THEMES:
         response.delete_cookie("theme")

@@ -321,3 +321,14 @@ def test_mails_of_the_account_leave_no_link_behind():
 def test_second_factor_secrets_are_sealed_at_rest():
     user = staff(organisation())
     assert "MIRABELLE" not in str(user.authenticator_set.get().data)
+
+
+@pytest.mark.parametrize(
+    "next_", ["x", "٣", "home", "accounts:profile", "//ailleurs.example", "https://a.example/"]
+)
+@pytest.mark.parametrize("choice", ["langue", "theme"])
+def test_a_strange_next_is_neither_an_error_page_nor_the_name_of_a_view(client, choice, next_):
+    answer = client.post(f"/compte/{choice}/", {"language": "en", "theme": "dark", "next": next_})
+
+    assert answer.status_code == 302
+    assert answer.headers["Location"] in {"/", next_, "%D9%A3"}
