@@ -97,6 +97,9 @@ class ConsentInline(ReadOnly, TabularInline):
     fields = readonly_fields = ("version", "accepted_at")
 
 
+RIGHTS = ("is_staff", "is_superuser", "user_permissions")
+
+
 class MembershipInline(ReadOnly, TabularInline):
     model = Membership
     fields = readonly_fields = ("number", "organisation", "state", "requested_at", "decided_at", "reason")
@@ -128,7 +131,7 @@ class PersonAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg,misc]
             _("Adresse"),
             {"fields": ("address_line1", "address_line2", "postal_code", "city", "country")},
         ),
-        (_("Droits"), {"fields": ("is_active", "is_staff", "is_superuser", "user_permissions")}),
+        (_("Droits"), {"fields": ("is_active", *RIGHTS)}),
         (_("Dates"), {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = ((None, {"fields": ("email", "first_name", "last_name", "password1", "password2")}),)
@@ -150,6 +153,17 @@ class PersonAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg,misc]
                 at=timezone.now(),
                 **wanted,
             )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Only who has every right hands out rights: anybody else could take them all."""
+        fixed = tuple(super().get_readonly_fields(request, obj))
+        return fixed if request.user.is_superuser else (*fixed, *RIGHTS)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nor does anybody else change the address or password of one of ours."""
+        if obj is not None and obj.is_staff and obj != request.user and not request.user.is_superuser:
+            return False
+        return bool(super().has_change_permission(request, obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # accounts are closed (inactive), never deleted: their orders stay

@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import Permission
 from django.urls import reverse
 
 from accounts.models import DetailChange, IdentificationKey
@@ -55,6 +56,24 @@ def test_a_fixed_detail_changes_with_a_reason_only(desk):  # S3.10
     user.refresh_from_db()
     assert (page.status_code, user.phone, user.city) == (302, "+33699999999", "Brest")
     assert DetailChange.objects.get().reason == "Faute de frappe"
+
+
+def test_who_may_change_people_takes_no_rights_that_were_not_given(client):
+    clerk = person(is_staff=True)
+    clerk.user_permissions.add(*Permission.objects.filter(codename__in=["view_user", "change_user"]))
+    boss, member = operator(), person()
+    sign_in(client, clerk)
+
+    for user in (clerk, boss, member):
+        url = reverse("admin:accounts_user_change", args=[user.pk])
+        client.post(url, person_form(user, is_staff="on", is_superuser="on", first_name="Changé"))
+    password = client.get(reverse("admin:auth_user_password_change", args=[boss.pk]))
+
+    for user in (clerk, boss, member):
+        user.refresh_from_db()
+    assert [clerk.is_superuser, member.is_superuser, member.is_staff] == [False] * 3
+    assert (boss.first_name == "Changé", member.first_name) == (False, "Changé")
+    assert password.status_code == 403
 
 
 def test_a_batch_of_keys_is_made_for_a_cse(desk):  # S3.1
