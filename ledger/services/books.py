@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -196,9 +196,14 @@ def _insert_transfers(transfers: Sequence[Transfer]) -> None:
             )
             written += cursor.rowcount
     if written != len(transfers):
-        if connection.in_atomic_block:
-            transaction.set_rollback(True)
-        raise KeyReused(transfers[0].pk)
+        lost_race(transfers[0].pk)
+
+
+def lost_race(key: UUID) -> NoReturn:
+    """Another request took a key between our check and our write: what was written must not stay."""
+    if connection.in_atomic_block:
+        transaction.set_rollback(True)
+    raise KeyReused(key)
 
 
 def _parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:

@@ -3,12 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
-from itertools import groupby
 
 from kernel.calendar import end_of_day
-from ledger.services.credit import credit_many
-from ledger.services.open import open_accounts
-from ledger.states import CreditRequest
+from ledger.services.open_credited import OpenRequest, open_credited
 from outbox.services.enqueue import JobRequest, enqueue_many
 from wallet.issuers.base import IssuedNumber, issuer_named
 from wallet.models import Card, CardEvent, IssueIntent
@@ -65,24 +62,18 @@ def _card(intent: IssueIntent, number: IssuedNumber, at: datetime) -> Card:
 
 
 def _open_and_credit(cards: Sequence[Card], *, at: datetime) -> None:
-    ours = sorted(
-        (card for card in cards if issuer_named(card.issuer).value_in_ledger), key=lambda card: card.currency
-    )
-    for unit, group in groupby(ours, key=lambda card: card.currency):
-        same = list(group)
-        accounts = open_accounts(unit=unit, holders=[f"card:{card.pk}" for card in same])
-        for card, account in zip(same, accounts, strict=True):
-            card.account_id = account
-    if ours:
-        credit_many([_credit(card, at) for card in ours])
+    ours = [card for card in cards if issuer_named(card.issuer).value_in_ledger]
+    accounts = open_credited([_opening(card, at) for card in ours])
+    for card, account in zip(ours, accounts, strict=True):
+        card.account_id = account
 
 
-def _credit(card: Card, at: datetime) -> CreditRequest:
+def _opening(card: Card, at: datetime) -> OpenRequest:
     assert card.intent_id is not None
-    assert card.account_id is not None
-    return CreditRequest(
+    return OpenRequest(
         key=card.intent_id,
-        account_id=card.account_id,
+        unit=card.currency,
+        holder=f"card:{card.pk}",
         source="issuer",
         amount=card.face_minor,
         kind="issue",
