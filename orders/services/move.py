@@ -6,6 +6,7 @@ from typing import Any
 from django.db import transaction
 
 from orders.models import Order, OrderEvent
+from orders.services.step import write_step
 from orders.states import ORDER_MACHINE, OrderState
 
 
@@ -18,14 +19,6 @@ def move_order(
     `ORDER_MACHINE` does not have (`TransitionRefused`).
     """
     assert transaction.get_connection().in_atomic_block, "the order's lock lives in a transaction"
-    before = OrderState(order.state)
-    ORDER_MACHINE.check(before, target)
-    moved = Order.objects.filter(pk=order.pk, state=before).update(state=target, **fields)
-    assert moved == 1, f"{order.number} was moved without its lock"
-    OrderEvent.objects.create(
-        order=order, from_state=before, to_state=target, at=at, actor=actor, note=note[:200]
-    )
-    order.state = target
-    for name, value in fields.items():
-        setattr(order, name, value)
+    ORDER_MACHINE.check(OrderState(order.state), target)
+    write_step(order, OrderEvent, target, at=at, changes=fields, actor=actor, note=note[:200])
     return order

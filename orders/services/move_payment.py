@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from orders.models import Payment, PaymentEvent, Refund
+from orders.services.step import write_step
 from orders.states import PAYMENT_MACHINE, REFUND_MACHINE, PaymentState, RefundState
 
 
@@ -14,15 +15,8 @@ def move_payment(
 
     Refuses `TransitionRefused`.
     """
-    before = PaymentState(payment.state)
-    PAYMENT_MACHINE.check(before, target)
-    payment.state = target
-    for field, value in changes.items():
-        setattr(payment, field, value)
-    payment.save(update_fields=["state", *changes])
-    PaymentEvent.objects.create(
-        payment_id=payment.pk, from_state=before, to_state=target, at=at, note=note[:200]
-    )
+    PAYMENT_MACHINE.check(PaymentState(payment.state), target)
+    write_step(payment, PaymentEvent, target, at=at, changes=changes, note=note[:200])
 
 
 def move_refund(refund: Refund, target: RefundState, **changes: Any) -> None:
