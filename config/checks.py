@@ -26,7 +26,7 @@ def problems(given: Mapping[str, Any]) -> list[str]:
 
 def _secrets(given: Mapping[str, Any]) -> list[tuple[bool, str]]:
     secrets = [given["SECRET_KEY"], *given["SECRET_KEY_FALLBACKS"]]
-    public_keys = set(given["SEAL_KEYS"]) & set(given["DEFAULT_SEAL_KEYS"])
+    public_keys = _keys(given["SEAL_KEYS"]) & _keys(given["DEFAULT_SEAL_KEYS"])
     named_demo = any(pair.startswith("demo:") for pair in given["SEAL_KEYS"])
     return [
         (given["DEFAULT_SECRET"] in secrets, "SECRET_KEY is the public default."),
@@ -36,6 +36,11 @@ def _secrets(given: Mapping[str, Any]) -> list[tuple[bool, str]]:
         (given["INDEX_KEY"] == given["DEFAULT_INDEX_KEY"], "INDEX_KEY is the public default."),
         (not given["INDEX_KEY"], "INDEX_KEY is empty."),
     ]
+
+
+def _keys(pairs: list[str]) -> set[str]:
+    """The keys without their names: a public key under another name is as public."""
+    return {pair.partition(":")[2] for pair in pairs}
 
 
 def _surroundings(given: Mapping[str, Any]) -> list[tuple[bool, str]]:

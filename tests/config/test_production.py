@@ -65,6 +65,7 @@ def test_a_sound_configuration_has_no_problems():
         ({"SECRET_KEY_FALLBACKS": [settings.DEFAULT_SECRET]}, "SECRET_KEY"),
         ({"SEAL_KEYS": settings.DEFAULT_SEAL_KEYS}, "SEAL_KEYS"),
         ({"SEAL_KEYS": ["2026a:x", *settings.DEFAULT_SEAL_KEYS]}, "SEAL_KEYS"),
+        ({"SEAL_KEYS": [settings.DEFAULT_SEAL_KEYS[0].replace("demo:", "2026a:")]}, "SEAL_KEYS"),
         ({"SEAL_KEYS": []}, "SEAL_KEYS"),
         ({"INDEX_KEY": settings.DEFAULT_INDEX_KEY}, "INDEX_KEY"),
         ({"INDEX_KEY": ""}, "INDEX_KEY"),
