@@ -61,6 +61,10 @@ def _outside(given: Mapping[str, Any]) -> list[tuple[bool, str]]:
     return [
         (given["PAYMENT_GATEWAY"] not in given["PAYMENT_GATEWAYS"], "PAYMENT_GATEWAY names no gateway."),
         (stripe and not given["STRIPE_SECRET_KEY"], "STRIPE_SECRET_KEY is missing."),
+        (
+            stripe and given["STRIPE_SECRET_KEY"].startswith(("sk_test_", "rk_test_")),
+            "STRIPE_SECRET_KEY is a test key: anybody could pay with test cards.",
+        ),
         (stripe and not given["STRIPE_WEBHOOK_SECRET"], "STRIPE_WEBHOOK_SECRET is missing."),
         (not given["EMAIL_URL"], "EMAIL_URL is missing."),
         (not given["SELLER_SIRET"].strip("0"), "SELLER_SIRET is the demo's: invoices would name no company."),

@@ -67,6 +67,7 @@ def test_a_sound_configuration_has_no_problems():
         ({"SEAL_KEYS": ["2026a:x", *settings.DEFAULT_SEAL_KEYS]}, "SEAL_KEYS"),
         ({"SEAL_KEYS": [settings.DEFAULT_SEAL_KEYS[0].replace("demo:", "2026a:")]}, "SEAL_KEYS"),
         ({"SEAL_KEYS": []}, "SEAL_KEYS"),
+        ({"STRIPE_SECRET_KEY": "sk_test_x"}, "STRIPE_SECRET_KEY"),
         ({"INDEX_KEY": settings.DEFAULT_INDEX_KEY}, "INDEX_KEY"),
         ({"INDEX_KEY": ""}, "INDEX_KEY"),
         ({"DEBUG": True}, "DEBUG"),
