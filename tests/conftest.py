@@ -14,6 +14,9 @@ from config.prepare import compile_messages
 from tests.flush import _let_tests_flush  # noqa: F401 (a fixture for every test)
 from tests.support import postgres_missing, redis_missing
 
+# Playwright keeps an event loop in the test's thread; Django would refuse the ORM beside it.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
 
 @pytest.fixture(autouse=True)
 def _clean_cache() -> Iterator[None]:
