@@ -23,7 +23,7 @@ class IssueIntent(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     batch = models.CharField(_("lot"), max_length=60)
-    rank = models.PositiveSmallIntegerField(_("rang"))
+    rank = models.PositiveIntegerField(_("rang"))
     holder = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name=_("titulaire")
     )

@@ -74,7 +74,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('batch', models.CharField(max_length=60, verbose_name='lot')),
-                ('rank', models.PositiveSmallIntegerField(verbose_name='rang')),
+                ('rank', models.PositiveIntegerField(verbose_name='rang')),
                 ('issuer', models.CharField(max_length=40, verbose_name='émetteur')),
                 ('face_minor', models.PositiveIntegerField(verbose_name='valeur (centimes)')),
                 ('currency', models.CharField(max_length=3, verbose_name='devise')),
