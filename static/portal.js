@@ -61,6 +61,10 @@
   on("htmx:configRequest", (event) => {
     const token = document.querySelector("#prefs [name=csrfmiddlewaretoken]");
     if (token && event.detail.verb !== "get") event.detail.headers["X-CSRFToken"] = token.value;
+    // htmx also sends the button last focused: after a stepper's change, its step would count twice.
+    if (/^(input|change)$/.test(event.detail.triggeringEvent?.type)) {
+      ["op", "pas"].forEach((name) => delete event.detail.parameters[name]);
+    }
   });
   on("htmx:afterSettle", (event) => {
     const root = event.detail.elt;

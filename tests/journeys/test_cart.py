@@ -1,0 +1,31 @@
+"""The cart under quick thumbs, in a real browser (S3.4)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.test import Client
+from playwright.sync_api import Page, expect
+
+from orders.models import OrderLine
+from tests.factories import sign_in
+from tests.journeys.looks import PHONE, Looks
+from tests.orders.factories import fill_cart, make_agreement, make_member, make_product, make_terms
+
+
+def test_each_press_on_plus_adds_one_card(site: str, visit: Callable[..., Page], database: Any) -> None:
+    with database():
+        make_terms()
+        user, product = make_member(), make_product()
+        make_agreement(user, product)
+        fill_cart(user, product, (5000, 1))
+        session = sign_in(Client(), user).cookies["sessionid"].value
+    page = visit(site, Looks(size=PHONE), {"sessionid": session})
+    page.goto(f"{site}/panier/")
+    plus = page.get_by_role("button", name="Une carte de plus")
+    plus.click()
+    expect(page.get_by_text("Valeur des 2 cartes")).to_be_visible()
+    plus.click()
+    plus.click()  # quicker than an answer
+    expect(page.get_by_text("Valeur des 4 cartes")).to_be_visible()
+    with database():
+        assert OrderLine.objects.get().quantity == 4
