@@ -23,6 +23,8 @@ def test_staff_filter_tick_and_refuse_with_a_reason(
         desk = sign_in(Client(), staff(cse), second_factor=True)
     page = visit(site, looks, {"sessionid": desk.cookies["sessionid"].value})
     page.goto(f"{site}/cse/")
+    page.get_by_label("Tout sélectionner sur cette page").check()  # on a phone too
+    expect(page.locator("tbody :checked")).to_have_count(3)
     page.get_by_label("Rechercher").fill("caron")
     expect(page.get_by_role("link", name="Examiner")).to_have_count(2)
     boxes = page.locator("tbody input[type=checkbox]")
