@@ -70,7 +70,7 @@ def timeline_of(order: Order, *, now: datetime) -> Timeline:
     unpaid = order.state == OrderState.AWAITING_PAYMENT and order.payment_state != PaymentState.PENDING  # type: ignore[attr-defined]
     return Timeline(
         status=status_of(order),
-        steps=tuple(_steps(order)),
+        steps=tuple(_steps(order, now)),
         is_final=order.state in _FINAL,
         is_late=_is_late(order, now),
         was_refused=_was_refused(order),
@@ -91,18 +91,18 @@ def _is_late(order: Order, now: datetime) -> bool:
     return waiting and due is not None and due < now
 
 
-def _steps(order: Order) -> list[Step]:
+def _steps(order: Order, now: datetime) -> list[Step]:
     placed = Step(gettext("Commande enregistrée"), "done", order.placed_at)
     if order.state in _CLOSED:
         return [placed, *_paid_step(order), Step(status_of(order).label, "current", note=_closing(order))]
-    return [placed, _payment_step(order), _valid_step(order), _cards_step(order)]
+    return [placed, _payment_step(order, now), _valid_step(order), _cards_step(order, now)]
 
 
 def _paid_step(order: Order) -> list[Step]:
     return [Step(str(OrderState.VALIDATED.label), "done", order.paid_at)] if order.paid_at else []
 
 
-def _payment_step(order: Order) -> Step:
+def _payment_step(order: Order, now: datetime) -> Step:
     if order.state in _PAID:
         return Step(gettext("Paiement confirmé"), "done", order.paid_at)
     if order.state == OrderState.PAYMENT_REVIEW:
@@ -111,15 +111,15 @@ def _payment_step(order: Order) -> Step:
     if _was_refused(order):
         return Step(gettext("Paiement refusé"), "current", note=gettext("Rien n'a été débité."))
     label = str(OrderState.AWAITING_PAYMENT.label)
-    return Step(label, "current", note=_payment_note(order))
+    return Step(label, "current", note=_payment_note(order, now))
 
 
-def _payment_note(order: Order) -> str:
+def _payment_note(order: Order, now: datetime) -> str:
     if order.payment_state != PaymentState.PENDING:  # type: ignore[attr-defined]
         return gettext("Dès que votre paiement est fait, votre banque nous le confirme %(delay)s.") % {
             "delay": _delay()
         }
-    confirmed = _confirmation(order)
+    confirmed = _confirmation(order, now)
     return gettext("Votre banque confirme le paiement %(delay)s, vers %(time)s.") % {
         "delay": _delay(),
         "time": _clock(confirmed),
@@ -143,23 +143,28 @@ def _valid_step(order: Order) -> Step:
     return Step(label, "todo", note=gettext("Vous recevez l'e-mail de confirmation et la facture."))
 
 
-def _cards_step(order: Order) -> Step:
+def _cards_step(order: Order, now: datetime) -> Step:
     label = str(OrderState.FULFILLED.label)
     if order.state == OrderState.FULFILLED:
         note = gettext("Vos cartes sont dans votre portefeuille.")
         return Step(label, "done", order.fulfilled_at, note)
+    if order.state == OrderState.AWAITING_PAYMENT and order.payment_state != PaymentState.PENDING:  # type: ignore[attr-defined]
+        return Step(
+            label, "todo", note=gettext("Vos cartes rejoignent votre portefeuille après le paiement.")
+        )
     first, last = order.cards_expected_from, order.cards_expected_until
     if first is None or last is None:
-        confirmed = _confirmation(order)
+        confirmed = _confirmation(order, now)
         first = confirmed + timedelta(seconds=settings.ISSUE_DELAY_MIN)
         last = confirmed + timedelta(seconds=settings.ISSUE_DELAY_MAX)
     note = gettext("Vos cartes rejoignent votre portefeuille %(window)s.") % {"window": _window(first, last)}
     return Step(label, "todo", note=note)
 
 
-def _confirmation(order: Order) -> datetime:
+def _confirmation(order: Order, now: datetime) -> datetime:
     assert order.placed_at is not None
-    return order.placed_at + timedelta(seconds=settings.PAYMENT_POLL_AFTER)
+    expected = order.placed_at + timedelta(seconds=settings.PAYMENT_POLL_AFTER)
+    return max(expected, now)  # a second try comes later than the order: never promise the past
 
 
 def _window(first: datetime, last: datetime) -> str:

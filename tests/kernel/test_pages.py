@@ -84,7 +84,7 @@ def test_no_template_carries_inline_style_or_script() -> None:
 def test_parts_rendered_once_keep_people_and_languages_apart(client: Client) -> None:
     for name in ("Les Uns", "Les Autres"):
         client.force_login(member(organisation(name=name)))
-        for language, label in (("fr", "Mes coordonnées"), ("en", "My details")):
+        for language, label in (("fr", "Gérez vos coordonnées"), ("en", "Manage your details")):
             User.objects.update(language=language)
             page = client.get("/aide/").content.decode()
             assert name in page

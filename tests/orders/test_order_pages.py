@@ -207,6 +207,10 @@ def test_a_refusal_shows_the_advice_and_leaves_the_order_payable(visit, member, 
         "Annuler la commande",
     ):
         assert words in page
+    assert (
+        "Vos cartes rejoignent votre portefeuille après le paiement." in page
+    )  # no hour for what may not come
+    assert "Merci." not in page
     assert "Paiement refusé" in text_of(visit.get("/commandes/"))
 
 
