@@ -39,7 +39,8 @@ def _in_one_statement(
     statement = _statement(type(row), event, tuple(fields), tuple(told))
     with connection.cursor() as cursor:
         cursor.execute(statement, [*fields.values(), row.pk, before, *told.values()])
-        return cursor.rowcount
+        written: int = cursor.rowcount
+    return written
 
 
 @cache
@@ -47,13 +48,19 @@ def _statement(
     model: type[models.Model], event: type[models.Model], fields: tuple[str, ...], told: tuple[str, ...]
 ) -> str:
     """Only names of our own tables and columns are put into the text."""
-    sets = ", ".join(f"{model._meta.get_field(name).column} = %s" for name in fields)
+    sets = ", ".join(f"{_column(model, name)} = %s" for name in fields)
     link = _link(model, event)
     return (
         f"WITH moved AS (UPDATE {model._meta.db_table} SET {sets} WHERE id = %s AND state = %s RETURNING id) "  # noqa: S608
         f"INSERT INTO {event._meta.db_table} ({link}, {', '.join(told)}) "
         f"SELECT id, {', '.join(['%s'] * len(told))} FROM moved"
     )
+
+
+def _column(model: type[models.Model], name: str) -> str:
+    field = model._meta.get_field(name)
+    assert isinstance(field, models.Field)
+    return str(field.column)
 
 
 @cache
