@@ -4,11 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import connection
 from django.utils import timezone
 
 from outbox.models import Job
 from outbox.services.nudge import nudge_on_commit
 from outbox.states import JobState
+
+ROWS_PER_STATEMENT = 1000
 
 
 @dataclass(frozen=True)
@@ -28,9 +31,21 @@ def enqueue(*, kind: str, ref: str, due_at: datetime) -> None:
 
 def enqueue_many(jobs: Sequence[JobRequest]) -> None:
     """Same as `enqueue` for each, in one statement."""
-    rows = [Job(kind=job.kind, ref=job.ref, due_at=job.due_at) for job in jobs]
-    Job.objects.bulk_create(rows, ignore_conflicts=True, batch_size=1000)
+    for start in range(0, len(jobs), ROWS_PER_STATEMENT):
+        _insert(jobs[start : start + ROWS_PER_STATEMENT])
     _nudge_if_due(job.due_at for job in jobs)
+
+
+def _insert(jobs: Sequence[JobRequest]) -> None:
+    """By hand: every order writes jobs three times, and the ORM takes longer to word this than to do it."""
+    rows = ", ".join([f"(%s, %s, %s, '{JobState.WAITING.value}', 0, '')"] * len(jobs))
+    facts = [(job.kind, job.ref, connection.ops.adapt_datetimefield_value(job.due_at)) for job in jobs]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO outbox_job (kind, ref, due_at, state, attempts, last_error) "  # noqa: S608
+            f"VALUES {rows} ON CONFLICT (kind, ref) DO NOTHING",
+            [fact for row in facts for fact in row],
+        )
 
 
 def reschedule(*, kind: str, ref: str, due_at: datetime) -> bool:

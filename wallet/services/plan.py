@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from django.db import transaction
 
-from outbox.services.enqueue import enqueue
+from outbox.services.enqueue import JobRequest, enqueue_many
 from wallet.models import IssueIntent
 
 ISSUE_JOB = "wallet.issue_batch"
@@ -32,9 +32,17 @@ class CardRequest:
 
 
 def plan_issue(
-    *, batch: str, holder_id: int, cards: Sequence[CardRequest], due_at: datetime, at: datetime
+    *,
+    batch: str,
+    holder_id: int,
+    cards: Sequence[CardRequest],
+    due_at: datetime,
+    at: datetime,
+    and_jobs: Sequence[JobRequest] = (),
 ) -> None:
     """Store one intent per card and one job that issues them all at `due_at` (S3.7).
+
+    `and_jobs` are the caller's own, enqueued by the same statement.
 
     Runs in the caller's transaction. Planning a batch again changes nothing.
     """
@@ -61,4 +69,4 @@ def plan_issue(
             ],
             ignore_conflicts=True,
         )
-        enqueue(kind=ISSUE_JOB, ref=batch, due_at=due_at)
+        enqueue_many([JobRequest(ISSUE_JOB, batch, due_at), *and_jobs])
