@@ -142,6 +142,14 @@ def customer_identity(user_id: int) -> Identity:
     )
 
 
+def customer_language(user_id: int) -> str:
+    """The language that the person reads. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT language FROM accounts_user WHERE id = %s", [user_id])
+        language: str = cursor.fetchone()[0]
+    return language
+
+
 def staff_scope(user_id: int | None) -> StaffScope:
     """The CSEs that a person may decide for. One query."""
     if user_id is None:

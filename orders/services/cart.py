@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Protocol
 
 from django.db import transaction
 from django.db.models import F
@@ -27,7 +28,31 @@ from orders.states import OrderState
 MAX_LINES = 20
 
 
-def check_amount(product: Product, face_minor: int) -> None:
+class Limits(Protocol):
+    """What a product allows on one line: a `Product`, or a line that carries its product's limits."""
+
+    @property
+    def min_minor(self) -> int: ...
+    @property
+    def max_minor(self) -> int: ...
+    @property
+    def step_minor(self) -> int: ...
+    @property
+    def max_quantity(self) -> int: ...
+
+
+class Wanted(Protocol):
+    """A line, as far as ceilings go."""
+
+    @property
+    def product_id(self) -> int: ...
+    @property
+    def face_minor(self) -> int: ...
+    @property
+    def quantity(self) -> int: ...
+
+
+def check_amount(product: Limits, face_minor: int) -> None:
     """Refuse a face value outside the product's limits (`AmountOutOfRange`) or off its step."""
     if not product.min_minor <= face_minor <= product.max_minor:
         raise AmountOutOfRange(product.min_minor, product.max_minor)
@@ -35,13 +60,13 @@ def check_amount(product: Product, face_minor: int) -> None:
         raise AmountOffStep(product.step_minor)
 
 
-def check_quantity(product: Product, quantity: int) -> None:
+def check_quantity(product: Limits, quantity: int) -> None:
     if not 1 <= quantity <= product.max_quantity:
         raise QuantityOutOfRange(product.max_quantity)
 
 
 def check_ceilings(
-    customer_id: int, lines: Iterable[OrderLine], current: dict[int, Discount], *, at: datetime
+    customer_id: int, lines: Iterable[Wanted], current: dict[int, Discount], *, at: datetime
 ) -> None:
     """Refuse more face value in a month than the CSE allows each member (`CeilingReached`)."""
     wanted: dict[int, int] = {}

@@ -4,18 +4,18 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import translation
 
-from accounts.selectors import customer_identity
+from accounts.selectors import customer_language
 from kernel.calendar import last_valid_day, local_date
 from orders.gateways.base import PspState
-from orders.models import Order, OrderLine, Payment
+from orders.models import Order, Payment
+from orders.services.facts import LineBought, lines_bought
 from orders.services.move import move_order
 from orders.services.move_payment import move_payment
 from orders.services.refund import add_refund, refunded_minor
 from orders.states import OPEN_PAYMENTS, OrderState, PaymentState
 from outbox.services.alarm import raise_alarm
-from outbox.services.enqueue import JobRequest, enqueue_many
+from outbox.services.enqueue import JobRequest
 from wallet.services.plan import CardRequest, plan_issue
 
 # An order in one of these still waits for its money. Elsewhere the money came twice, or too late.
@@ -86,41 +86,37 @@ def validate_order(
         cards_expected_from=earliest,
         cards_expected_until=latest,
     )
+    ref = str(order.pk)
     plan_issue(
         batch=f"order:{order.pk}",
         holder_id=order.customer_id,
         cards=_cards(order, at),
         due_at=_issue_time(order, earliest, latest),
         at=at,
-    )
-    ref = str(order.pk)
-    enqueue_many(
-        [
+        and_jobs=[
             JobRequest("orders.confirm_by_mail", ref, at),
             JobRequest("orders.make_invoice", ref, at),
             *(JobRequest("orders.call_off_payment", str(pk), at) for pk in call_off or ()),
-        ]
+        ],
     )
 
 
 def _cards(order: Order, at: datetime) -> list[CardRequest]:
-    lines = OrderLine.objects.filter(order=order).select_related("product")
-    with translation.override(customer_identity(order.customer_id).language):
-        return [card for line in lines for card in [_card(line, order, at)] * line.quantity]
+    lines = lines_bought(order.pk, language=customer_language(order.customer_id))
+    return [card for line in lines for card in [_card(line, order, at)] * line.quantity]
 
 
-def _card(line: OrderLine, order: Order, at: datetime) -> CardRequest:
-    product = line.product
+def _card(line: LineBought, order: Order, at: datetime) -> CardRequest:
     return CardRequest(
         face_minor=line.face_minor,
         currency=order.currency,
-        product_name=product.name,
+        product_name=line.product_name,
         label=order.number,
-        artwork=product.artwork,
-        issuer=product.issuer,
-        where_text=product.where_usable,
-        restriction_text=product.exclusions,
-        expires_on=last_valid_day(local_date(at), product.validity_months),
+        artwork=line.artwork,
+        issuer=line.issuer,
+        where_text=line.where_usable,
+        restriction_text=line.exclusions,
+        expires_on=last_valid_day(local_date(at), line.validity_months),
     )
 
 

@@ -15,23 +15,16 @@ from orders.errors import (
     TermsNotCurrent,
     TotalTooSmall,
 )
-from orders.models import Order, OrderLine
+from orders.models import Order
 from orders.selectors import NO_DISCOUNT, current_terms_id, discounts
 from orders.services.cart import check_amount, check_ceilings, check_quantity
+from orders.services.facts import LineToPlace, lines_to_place
 from orders.services.lock import lock_order
 from orders.services.move import move_order
 from orders.states import OrderState
 
 # The least that is paid by card; a discount of nearly all could come to less, or to nothing.
 MIN_TOTAL_MINOR = 50
-_LINE_FACTS = (
-    "order_id",
-    "face_minor",
-    "quantity",
-    "rate_bp",
-    "price_minor",
-    *(f"product__{name}" for name in ("is_active", "min_minor", "max_minor", "step_minor", "max_quantity")),
-)
 
 
 @transaction.atomic
@@ -48,8 +41,7 @@ def place_order(*, order_id: int, customer_id: int, version: int, terms_id: int,
     if order.state != OrderState.CART:
         return order  # a second click on "Commander": this very cart was placed already
     gate = ordering_gate(customer_id)
-    # Products carry long texts in every language, of which placing needs none.
-    lines = list(order.lines.select_related("product").only(*_LINE_FACTS))
+    lines = lines_to_place(order_id)
     _guard(order, lines, gate, terms_id=terms_id, at=at)
     move_order(
         order,
@@ -66,16 +58,16 @@ def place_order(*, order_id: int, customer_id: int, version: int, terms_id: int,
     return order
 
 
-def _guard(order: Order, lines: list[OrderLine], gate: Gate, *, terms_id: int, at: datetime) -> None:
+def _guard(order: Order, lines: list[LineToPlace], gate: Gate, *, terms_id: int, at: datetime) -> None:
     if not gate.may_order:
         raise OrderingNotOpen
     if not lines:
         raise CartEmpty
-    if not all(line.product.is_active for line in lines):
+    if not all(line.is_active for line in lines):
         raise ProductUnavailable
     for line in lines:
-        check_amount(line.product, line.face_minor)
-        check_quantity(line.product, line.quantity)
+        check_amount(line, line.face_minor)
+        check_quantity(line, line.quantity)
     current = discounts(gate.organisation_id, on=local_date(at))
     if any(line.rate_bp != current.get(line.product_id, NO_DISCOUNT).rate_bp for line in lines):
         raise PricesChanged

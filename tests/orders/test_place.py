@@ -29,6 +29,7 @@ from orders.models import DiscountAgreement, Order, OrderEvent, Payment, Product
 from orders.selectors import cart_view
 from orders.services.cancel import cancel_order, expire_order
 from orders.services.cart import reprice
+from orders.services.facts import lines_bought
 from orders.services.move import move_order
 from orders.services.payment import start_payment
 from orders.services.place import place_order
@@ -320,3 +321,17 @@ def test_a_step_that_the_table_does_not_have_is_refused(member, shop, terms):
 
     order.refresh_from_db()
     assert (order.state, OrderEvent.objects.count()) == (OrderState.AWAITING_PAYMENT, events)
+
+
+@pytest.mark.django_db
+def test_a_cards_texts_are_in_the_customers_language_or_else_in_french():  # S3.7
+    product = make_product(name="Marché", exclusions="Sauf alcool")
+    Product.objects.filter(pk=product.pk).update(name_en="Market", exclusions_en="")
+    cart = fill_cart(make_member(), product, (5_000, 1))
+
+    def texts(language):
+        [line] = lines_bought(cart.pk, language=language)
+        return line.product_name, line.exclusions
+
+    assert texts("en") == ("Market", "Sauf alcool")
+    assert texts("fr") == texts("unknown") == ("Marché", "Sauf alcool")
