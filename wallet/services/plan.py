@@ -9,6 +9,7 @@ from django.db import transaction
 
 from outbox.services.enqueue import JobRequest, enqueue_many
 from wallet.models import IssueIntent
+from wallet.services.rows import insert_intents
 
 ISSUE_JOB = "wallet.issue_batch"
 
@@ -47,7 +48,7 @@ def plan_issue(
     Runs in the caller's transaction. Planning a batch again changes nothing.
     """
     with transaction.atomic(savepoint=False):
-        IssueIntent.objects.bulk_create(
+        insert_intents(
             [
                 IssueIntent(
                     id=uuid.uuid4(),
@@ -66,7 +67,6 @@ def plan_issue(
                     planned_at=at,
                 )
                 for rank, card in enumerate(cards)
-            ],
-            ignore_conflicts=True,
+            ]
         )
         enqueue_many([JobRequest(ISSUE_JOB, batch, due_at), *and_jobs])

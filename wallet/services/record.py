@@ -8,9 +8,9 @@ from kernel.calendar import end_of_day
 from ledger.services.open_credited import OpenRequest, open_credited
 from outbox.services.enqueue import JobRequest, enqueue_many
 from wallet.issuers.base import IssuedNumber, issuer_named
-from wallet.models import Card, CardEvent, IssueIntent
+from wallet.models import Card, IssueIntent
 from wallet.services.number import seal_number
-from wallet.states import CardEventKind, IntentState
+from wallet.services.rows import insert_cards
 
 ISSUED_JOB = "wallet.card_issued"
 DRAW_JOB = "wallet.draw_cards"
@@ -28,12 +28,8 @@ def record_cards(issued: Sequence[Issued], *, at: datetime) -> None:
         return
     cards = [_card(intent, number, at) for intent, number in issued]
     _open_and_credit(cards, at=at)
-    Card.objects.bulk_create(cards)
-    CardEvent.objects.bulk_create(
-        [CardEvent(card=card, kind=CardEventKind.ISSUED, at=at, actor_id=card.holder_id) for card in cards]
-    )
+    insert_cards(cards)
     keys = [intent.pk for intent, _ in issued]
-    IssueIntent.objects.filter(pk__in=keys).update(state=IntentState.ISSUED, issued_at=at, last_error="")
     for name in {card.issuer for card in cards}:
         issuer_named(name).settle(keys)
     last = str(keys[-1])
