@@ -1,10 +1,12 @@
 from django.apps import AppConfig
 from django.core.checks import register
 from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy as _
 
 
 class LedgerConfig(AppConfig):
     name = "ledger"
+    verbose_name = _("Grand livre")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

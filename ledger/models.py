@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from ledger.states import AccountKind, HoldState, Restriction, SpendContext, TransferRecord
 
@@ -22,6 +23,8 @@ class Account(models.Model):
     frozen = models.BooleanField(default=False)
 
     class Meta:
+        verbose_name = _("compte")
+        verbose_name_plural = _("comptes")
         constraints = [
             models.CheckConstraint(
                 name="ledger_account_kind",
@@ -48,6 +51,10 @@ class AccountEvent(models.Model):
     frozen = models.BooleanField()
     reason = models.CharField(max_length=200)
 
+    class Meta:
+        verbose_name = _("blocage de compte")
+        verbose_name_plural = _("blocages de comptes")
+
 
 class Transfer(models.Model):
     """Value went from one account to another. `id` is the caller's idempotency key."""
@@ -69,6 +76,8 @@ class Transfer(models.Model):
     note = models.CharField(max_length=200, blank=True, default="")
 
     class Meta:
+        verbose_name = _("mouvement")
+        verbose_name_plural = _("mouvements")
         constraints = [
             models.CheckConstraint(name="ledger_transfer_amount", condition=Q(amount__gt=0)),
             models.CheckConstraint(
@@ -119,6 +128,8 @@ class Lot(models.Model):
     single_purchase = models.BooleanField(default=False)
 
     class Meta:
+        verbose_name = _("lot de valeur")
+        verbose_name_plural = _("lots de valeur")
         constraints = [
             models.CheckConstraint(
                 name="ledger_lot_remaining", condition=Q(remaining__gte=0, remaining__lte=F("amount"))
@@ -186,6 +197,8 @@ class Hold(models.Model):
     )
 
     class Meta:
+        verbose_name = _("réservation")
+        verbose_name_plural = _("réservations")
         constraints = [
             models.CheckConstraint(name="ledger_hold_amount", condition=Q(amount__gt=0)),
             models.CheckConstraint(

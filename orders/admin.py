@@ -163,7 +163,7 @@ class InvoiceInline(ReadOnly, TabularInline):
 
 @admin.register(Order)
 class OrderAdmin(ReadOnly, ModelAdmin):
-    list_display = ("number", "customer", "organisation", "status", "total", "placed_at")
+    list_display = ("order_number", "customer", "organisation", "status", "total", "placed_at")
     list_filter = ("state",)
     list_select_related = ("customer", "organisation")
     search_fields = ("id", "customer__email", "payments__reference")
@@ -174,6 +174,10 @@ class OrderAdmin(ReadOnly, ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
         return super().get_queryset(request).exclude(state=OrderState.CART)
+
+    @admin.display(description=_("numéro"), ordering="pk")
+    def order_number(self, order: Order) -> str:
+        return order.number
 
     @admin.display(description=_("statut"), ordering="state")
     def status(self, order: Order) -> str:

@@ -113,23 +113,31 @@ class TermsVersion(models.Model):  # type: ignore[django-manager-missing]
 class Order(models.Model):
     """A cart, then an order. `CMD-<pk>` is its number. Totals are frozen when it is placed."""
 
-    customer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    organisation = models.ForeignKey(
-        "accounts.Organisation", on_delete=models.PROTECT, null=True, related_name="+"
+    customer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("client"), on_delete=models.PROTECT, related_name="+"
     )
-    state = models.CharField(max_length=20, choices=OrderState, default=OrderState.CART)
-    version = models.PositiveIntegerField(default=1)  # grows with each change of the cart
-    currency = models.CharField(max_length=3, default="EUR")
-    face_minor = models.PositiveBigIntegerField(default=0)
-    total_minor = models.PositiveBigIntegerField(default=0)
-    terms = models.ForeignKey(TermsVersion, on_delete=models.PROTECT, null=True, related_name="+")
-    terms_accepted_at = models.DateTimeField(null=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-    placed_at = models.DateTimeField(null=True)
-    paid_at = models.DateTimeField(null=True)
-    cards_expected_from = models.DateTimeField(null=True)
-    cards_expected_until = models.DateTimeField(null=True)
-    fulfilled_at = models.DateTimeField(null=True)
+    organisation = models.ForeignKey(
+        "accounts.Organisation", verbose_name=_("CSE"), on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    state = models.CharField(_("état"), max_length=20, choices=OrderState, default=OrderState.CART)
+    version = models.PositiveIntegerField(_("version"), default=1)  # grows with each change of the cart
+    currency = models.CharField(_("devise"), max_length=3, default="EUR")
+    face_minor = models.PositiveBigIntegerField(_("valeur (centimes)"), default=0)
+    total_minor = models.PositiveBigIntegerField(_("total (centimes)"), default=0)
+    terms = models.ForeignKey(
+        TermsVersion,
+        verbose_name=_("conditions acceptées"),
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+    )
+    terms_accepted_at = models.DateTimeField(_("conditions acceptées le"), null=True)
+    created_at = models.DateTimeField(_("créée le"), auto_now_add=True)
+    placed_at = models.DateTimeField(_("passée le"), null=True)
+    paid_at = models.DateTimeField(_("payée le"), null=True)
+    cards_expected_from = models.DateTimeField(_("cartes attendues dès"), null=True)
+    cards_expected_until = models.DateTimeField(_("cartes attendues avant"), null=True)
+    fulfilled_at = models.DateTimeField(_("activée le"), null=True)
 
     class Meta:
         verbose_name = _("commande")
@@ -174,13 +182,17 @@ class OrderLine(models.Model):
     """`quantity` cards of one face value. The discount shown to the customer is stored with the line."""
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
-    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+")
-    face_minor = models.PositiveIntegerField()
-    quantity = models.PositiveSmallIntegerField()
-    rate_bp = models.PositiveIntegerField(default=0)
-    price_minor = models.PositiveBigIntegerField()  # of the whole line, rounded half-up (S3.4)
+    product = models.ForeignKey(
+        Product, verbose_name=_("produit"), on_delete=models.PROTECT, related_name="+"
+    )
+    face_minor = models.PositiveIntegerField(_("valeur (centimes)"))
+    quantity = models.PositiveSmallIntegerField(_("quantité"))
+    rate_bp = models.PositiveIntegerField(_("remise (centièmes de %)"), default=0)
+    price_minor = models.PositiveBigIntegerField(
+        _("prix (centimes)")
+    )  # of the whole line, rounded half-up (S3.4)
     # The price shown before the last repricing, until the customer acts on the cart again.
-    previous_price_minor = models.PositiveBigIntegerField(null=True)
+    previous_price_minor = models.PositiveBigIntegerField(_("prix précédent (centimes)"), null=True)
 
     class Meta:
         ordering = ["id"]
@@ -194,31 +206,37 @@ class OrderEvent(models.Model):
     """One step of an order's state, kept for ever."""
 
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="events")
-    from_state = models.CharField(max_length=20)
-    to_state = models.CharField(max_length=20)
-    at = models.DateTimeField()
-    actor = models.CharField(max_length=80, default="system")
-    note = models.CharField(max_length=200, blank=True)
+    from_state = models.CharField(_("de l'état"), max_length=20)
+    to_state = models.CharField(_("à l'état"), max_length=20)
+    at = models.DateTimeField(_("le"))
+    actor = models.CharField(_("par"), max_length=80, default="system")
+    note = models.CharField(_("note"), max_length=200, blank=True)
 
 
 class Payment(models.Model):
     """One try to pay one order, at one gateway. `reference` is what the customer's bank statement shows."""
 
-    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="payments")
-    reference = models.CharField(max_length=20, unique=True)
-    gateway = models.CharField(max_length=20)
-    psp_id = models.CharField(max_length=120, blank=True)
-    redirect_url = models.URLField(max_length=2000, blank=True)
-    amount_minor = models.PositiveBigIntegerField()
-    currency = models.CharField(max_length=3)
-    received_minor = models.PositiveBigIntegerField(null=True)  # what the bank captured
-    received_currency = models.CharField(max_length=3, blank=True)
-    state = models.CharField(max_length=20, choices=PaymentState, default=PaymentState.CREATED)
-    refusal_code = models.CharField(max_length=40, blank=True)
-    card_label = models.CharField(max_length=40, blank=True)  # "Visa •••• 4417", as the PSP reports it
-    created_at = models.DateTimeField()
-    expires_at = models.DateTimeField()
-    succeeded_at = models.DateTimeField(null=True)
+    order = models.ForeignKey(
+        Order, verbose_name=_("commande"), on_delete=models.PROTECT, related_name="payments"
+    )
+    reference = models.CharField(_("référence"), max_length=20, unique=True)
+    gateway = models.CharField(_("banque"), max_length=20)
+    psp_id = models.CharField(_("référence de la banque"), max_length=120, blank=True)
+    redirect_url = models.URLField(_("page de paiement"), max_length=2000, blank=True)
+    amount_minor = models.PositiveBigIntegerField(_("montant demandé (centimes)"))
+    currency = models.CharField(_("devise"), max_length=3)
+    received_minor = models.PositiveBigIntegerField(
+        _("montant reçu (centimes)"), null=True
+    )  # what the bank captured
+    received_currency = models.CharField(_("devise reçue"), max_length=3, blank=True)
+    state = models.CharField(_("état"), max_length=20, choices=PaymentState, default=PaymentState.CREATED)
+    refusal_code = models.CharField(_("motif du refus"), max_length=40, blank=True)
+    card_label = models.CharField(
+        _("carte"), max_length=40, blank=True
+    )  # "Visa •••• 4417", as the PSP reports it
+    created_at = models.DateTimeField(_("créé le"))
+    expires_at = models.DateTimeField(_("expire le"))
+    succeeded_at = models.DateTimeField(_("réussi le"), null=True)
 
     class Meta:
         verbose_name = _("paiement")
@@ -242,10 +260,10 @@ class PaymentEvent(models.Model):
     """One step of a payment's state, kept for ever."""
 
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="events")
-    from_state = models.CharField(max_length=20)
-    to_state = models.CharField(max_length=20)
-    at = models.DateTimeField()
-    note = models.CharField(max_length=200, blank=True)
+    from_state = models.CharField(_("de l'état"), max_length=20)
+    to_state = models.CharField(_("à l'état"), max_length=20)
+    at = models.DateTimeField(_("le"))
+    note = models.CharField(_("note"), max_length=200, blank=True)
 
     class Meta:
         verbose_name = _("étape de paiement")
@@ -258,15 +276,19 @@ class PaymentEvent(models.Model):
 class Refund(models.Model):
     """Money going back. `key` is the PSP's idempotency key, stored before the PSP is called."""
 
-    key = models.UUIDField(unique=True, default=uuid.uuid4)
-    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
-    amount_minor = models.PositiveBigIntegerField()
-    state = models.CharField(max_length=20, choices=RefundState, default=RefundState.REQUESTED)
-    reason = models.CharField(max_length=200, blank=True)
-    undue = models.BooleanField(default=False)  # paid twice or too late: no invoice, so no credit note
-    psp_id = models.CharField(max_length=120, blank=True)
-    requested_at = models.DateTimeField()
-    done_at = models.DateTimeField(null=True)
+    key = models.UUIDField(_("clé"), unique=True, default=uuid.uuid4)
+    payment = models.ForeignKey(
+        Payment, verbose_name=_("paiement"), on_delete=models.PROTECT, related_name="refunds"
+    )
+    amount_minor = models.PositiveBigIntegerField(_("montant (centimes)"))
+    state = models.CharField(_("état"), max_length=20, choices=RefundState, default=RefundState.REQUESTED)
+    reason = models.CharField(_("motif"), max_length=200, blank=True)
+    undue = models.BooleanField(
+        _("paiement indu"), default=False
+    )  # paid twice or too late: no invoice, so no credit note
+    psp_id = models.CharField(_("référence de la banque"), max_length=120, blank=True)
+    requested_at = models.DateTimeField(_("demandé le"))
+    done_at = models.DateTimeField(_("fait le"), null=True)
 
     class Meta:
         verbose_name = _("remboursement")
@@ -283,11 +305,11 @@ class Refund(models.Model):
 class WebhookInbox(models.Model):
     """What a PSP told us: a hint, kept once per event, handled by a job."""
 
-    provider = models.CharField(max_length=20)
-    event_id = models.CharField(max_length=120)
+    provider = models.CharField(_("banque"), max_length=20)
+    event_id = models.CharField(_("numéro d'annonce"), max_length=120)
     payload = models.BinaryField()
-    received_at = models.DateTimeField()
-    handled_at = models.DateTimeField(null=True)
+    received_at = models.DateTimeField(_("reçue le"))
+    handled_at = models.DateTimeField(_("traitée le"), null=True)
 
     class Meta:
         verbose_name = _("annonce de banque")
@@ -305,11 +327,19 @@ class Invoice(models.Model):
         INVOICE = "invoice", _("Facture")
         CREDIT_NOTE = "credit_note", _("Avoir")
 
-    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="invoices")
-    kind = models.CharField(max_length=12, choices=Kind)
-    refund = models.OneToOneField(Refund, on_delete=models.PROTECT, null=True, related_name="credit_note")
-    number = models.CharField(max_length=20, unique=True)
-    issued_on = models.DateField()
+    order = models.ForeignKey(
+        Order, verbose_name=_("commande"), on_delete=models.PROTECT, related_name="invoices"
+    )
+    kind = models.CharField(_("type"), max_length=12, choices=Kind)
+    refund = models.OneToOneField(
+        Refund,
+        verbose_name=_("remboursement"),
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="credit_note",
+    )
+    number = models.CharField(_("numéro"), max_length=20, unique=True)
+    issued_on = models.DateField(_("émise le"))
     figures = models.JSONField()
 
     class Meta:

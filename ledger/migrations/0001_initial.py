@@ -23,6 +23,8 @@ class Migration(migrations.Migration):
                 ('frozen', models.BooleanField(default=False)),
             ],
             options={
+                'verbose_name': 'compte',
+                'verbose_name_plural': 'comptes',
                 'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('code', ''), ('kind', 'customer')), models.Q(('frozen', False), ('kind', 'system'), models.Q(('code', ''), _negated=True)), _connector='OR'), name='ledger_account_kind'), models.CheckConstraint(condition=models.Q(('unit', ''), _negated=True), name='ledger_account_unit'), models.UniqueConstraint(condition=models.Q(('kind', 'system')), fields=('code', 'unit'), name='ledger_account_system')],
             },
         ),
@@ -35,6 +37,10 @@ class Migration(migrations.Migration):
                 ('reason', models.CharField(max_length=200)),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='ledger.account')),
             ],
+            options={
+                'verbose_name': 'blocage de compte',
+                'verbose_name_plural': 'blocages de comptes',
+            },
         ),
         migrations.CreateModel(
             name='Transfer',
@@ -49,6 +55,10 @@ class Migration(migrations.Migration):
                 ('debit_account', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ledger.account')),
                 ('reverses', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reversals', to='ledger.transfer')),
             ],
+            options={
+                'verbose_name': 'mouvement',
+                'verbose_name_plural': 'mouvements',
+            },
         ),
         migrations.CreateModel(
             name='Lot',
@@ -65,6 +75,10 @@ class Migration(migrations.Migration):
                 ('moved_from', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ledger.lot')),
                 ('origin', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ledger.transfer')),
             ],
+            options={
+                'verbose_name': 'lot de valeur',
+                'verbose_name_plural': 'lots de valeur',
+            },
         ),
         migrations.CreateModel(
             name='LotMove',
@@ -87,6 +101,10 @@ class Migration(migrations.Migration):
                 ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ledger.account')),
                 ('closed_by', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ledger.transfer')),
             ],
+            options={
+                'verbose_name': 'réservation',
+                'verbose_name_plural': 'réservations',
+            },
         ),
         migrations.AddIndex(
             model_name='transfer',

@@ -30,6 +30,19 @@ def test_the_lists_open(office, member, shop, terms, model):
     assert office.get(reverse(f"admin:orders_{model}_changelist")).status_code == 200
 
 
+def test_the_office_reads_french(office, member, shop, terms):
+    order = make_order(member, shop)
+
+    rows = office.get(reverse("admin:orders_order_changelist")).content.decode()
+    page = office.get(reverse("admin:orders_order_change", args=[order.pk])).content.decode()
+
+    for english in ("Placed at", "Customer", "Ledger", "Outbox", "Authenticators</h2>", ">Orders<"):
+        assert english not in rows
+    for english in ("Total minor", "Cards expected from", "Price minor", "From state", "Created at"):
+        assert english not in page
+    assert "Passée le" in rows
+
+
 def test_an_order_is_shown_with_its_history_and_cannot_be_edited(office, member, shop, terms):
     order = paid(member, shop)
     url = reverse("admin:orders_order_change", args=[order.pk])
