@@ -7,6 +7,8 @@
   // Controls that need this script start hidden.
   const dress = (root) => {
     each(root, "[data-dismiss], [data-copy], [data-all]", (el) => { el.hidden = false; });
+    // Good news leaves by itself: it must not keep covering a box to tick. Bad news waits to be read.
+    each(root, ".toast.good", (el) => setTimeout(() => el.remove(), 8000));
     if (root.querySelector("[data-awake]")) stayAwake();
   };
 
