@@ -195,6 +195,8 @@ class OrderLine(models.Model):
     previous_price_minor = models.PositiveBigIntegerField(_("prix précédent (centimes)"), null=True)
 
     class Meta:
+        verbose_name = _("ligne de commande")
+        verbose_name_plural = _("lignes de commande")
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(fields=["order", "product", "face_minor"], name="one_line_per_face"),
@@ -211,6 +213,10 @@ class OrderEvent(models.Model):
     at = models.DateTimeField(_("le"))
     actor = models.CharField(_("par"), max_length=80, default="system")
     note = models.CharField(_("note"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("étape de commande")
+        verbose_name_plural = _("étapes de commande")
 
 
 class Payment(models.Model):
@@ -343,6 +349,8 @@ class Invoice(models.Model):
     figures = models.JSONField()
 
     class Meta:
+        verbose_name = _("facture")
+        verbose_name_plural = _("factures")
         constraints = [
             models.UniqueConstraint(
                 fields=["order"], condition=Q(kind="invoice"), name="one_invoice_per_order"

@@ -38,7 +38,15 @@ def test_the_office_reads_french(office, member, shop, terms):
 
     for english in ("Placed at", "Customer", "Ledger", "Outbox", "Authenticators</h2>", ">Orders<"):
         assert english not in rows
-    for english in ("Total minor", "Cards expected from", "Price minor", "From state", "Created at"):
+    for english in (
+        "Total minor",
+        "Cards expected from",
+        "Price minor",
+        "From state",
+        "Created at",
+        "Order lines",
+        "Invoices",
+    ):
         assert english not in page
     assert "Passée le" in rows
 
