@@ -10,6 +10,7 @@ from kernel.calendar import last_valid_day, local_date
 from orders.gateways.base import PspState
 from orders.models import Order, Payment
 from orders.services.facts import LineBought, lines_bought
+from orders.services.lock import lock_order_of_payment
 from orders.services.move import move_order
 from orders.services.move_payment import move_payment
 from orders.services.refund import add_refund, refunded_minor
@@ -30,7 +31,7 @@ def pay_order(*, payment_id: int, evidence: PspState, at: datetime) -> None:
     invoice as jobs (S3.7). Another amount or currency: the order goes to review and nothing is issued.
     A second success, or one after the cancellation: refunded by itself. Told again, nothing happens.
     """
-    order = Order.objects.select_for_update(of=("self",)).get(payments=payment_id)
+    order = lock_order_of_payment(payment_id)
     # All tries of the order in one statement: the others are called off below.
     payments = list(Payment.objects.select_for_update().filter(order=order).order_by("pk"))
     payment = next(row for row in payments if row.pk == payment_id)
