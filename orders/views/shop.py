@@ -143,7 +143,7 @@ def _product_page(request: HttpRequest, item: Product, form: ChoiceForm, status:
         "product": item,
         "discount": discount,
         "form": form,
-        "chosen": form.data.get("choix", ""),
+        "chosen": "" if form.data.get("montant") else form.data.get("choix", ""),
         "chips": [(_as_text(preset), preset) for preset in item.presets],
         "quote": _quote(form, discount),
         "valid_until": last_valid_day(local_date(timezone.now()), item.validity_months),

@@ -29,3 +29,20 @@ def test_each_press_on_plus_adds_one_card(site: str, visit: Callable[..., Page],
     expect(page.get_by_text("Valeur des 4 cartes")).to_be_visible()
     with database():
         assert OrderLine.objects.get().quantity == 4
+
+
+def test_a_typed_amount_takes_the_place_of_the_chosen_one(
+    site: str, visit: Callable[..., Page], database: Any
+) -> None:
+    with database():
+        user, product = make_member(), make_product()
+        make_agreement(user, product)
+        session = sign_in(Client(), user).cookies["sessionid"].value
+    page = visit(site, Looks(size=PHONE), {"sessionid": session})
+    page.goto(f"{site}/boutique/{product.slug}/")
+    page.locator(".amounts input").first.check()
+    page.get_by_label("Montant").fill("33")
+    expect(page.locator("#prix")).to_contain_text("1 × 33,00")
+    expect(page.locator(".amounts :checked")).to_have_count(0)
+    page.locator(".amounts input").first.check()
+    expect(page.get_by_label("Montant")).to_have_value("")
