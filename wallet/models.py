@@ -163,6 +163,9 @@ class StockImport(models.Model):
         verbose_name = _("import de codes")
         verbose_name_plural = _("imports de codes")
 
+    def __str__(self) -> str:
+        return self.filename
+
 
 class StockImportPiece(models.Model):
     """Some whole lines of an imported file: sealed until read, then replaced by what was refused in them."""

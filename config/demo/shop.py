@@ -59,10 +59,10 @@ OFFERS = (
         name_en="Even more savings e-card",
         brand="Grand Panier",
         artwork="ecard",
-        lead_fr="Vos courses moins chères, dans plus de 2 900 magasins.",
+        lead_fr="Vos courses moins chères, dans plus de 2 900 magasins.",
         lead_en="Cheaper groceries in more than 2,900 shops.",
         where_fr=(
-            "Hypermarchés, supermarchés et magasins de proximité Grand Panier, plus de 2 900 en France, "
+            "Hypermarchés, supermarchés et magasins de proximité Grand Panier, plus de 2 900 en France, "
             "dans tous les rayons. Pas aux caisses Scan-Lib ni en libre-service."
         ),
         where_en=(

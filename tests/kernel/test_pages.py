@@ -5,6 +5,7 @@ import pytest
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.test import Client, RequestFactory
+from django.urls import reverse
 
 from accounts.models import User
 from kernel.shortcuts import render_page
@@ -90,6 +91,14 @@ def test_parts_rendered_once_keep_people_and_languages_apart(client: Client) -> 
             assert name in page
             assert label in page
             assert "Espace CSE" not in page
+
+
+def test_staff_find_their_desk_on_their_first_page(client: Client) -> None:
+    cse = organisation()
+    for user, shown in ((member(cse), False), (staff(cse), True)):
+        client.force_login(user)
+        page = client.get("/").content.decode()
+        assert (f'class="button" href="{reverse("cse:queue")}"' in page) is shown
 
 
 def test_the_menu_shows_each_person_only_their_own_doors(client: Client) -> None:
