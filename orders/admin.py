@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from modeltranslation.admin import TabbedTranslationAdmin
+from modeltranslation.admin import TranslationAdmin
 from unfold.admin import ModelAdmin, TabularInline
 
 from kernel.errors import DomainError
@@ -89,7 +89,7 @@ class AgreementForm(forms.ModelForm):
 
 
 @admin.register(Product)
-class ProductAdmin(ModelAdmin, TabbedTranslationAdmin):
+class ProductAdmin(ModelAdmin, TranslationAdmin):
     form = ProductForm
     list_display = ("name", "brand", "category", "is_active", "issuer", "vat_treatment", "position")
     list_filter = ("is_active", "category", "vat_treatment")
@@ -121,7 +121,7 @@ class AgreementAdmin(ModelAdmin):
 
 
 @admin.register(TermsVersion)
-class TermsAdmin(ModelAdmin, TabbedTranslationAdmin):
+class TermsAdmin(ModelAdmin, TranslationAdmin):
     list_display = ("number", "published_at")
     ordering = ("-number",)
 
