@@ -4,13 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from django.db.models import BooleanField, Case, DateTimeField, Field, Q, Sum, Value, When
+from django.db.models import Q, Sum
+from django.db.models.query import RawQuerySet
 
 from kernel.calendar import FAR_FUTURE
-from ledger.models import Account, Hold, Lot, LotMove, Transfer
+from ledger.models import Account, Lot, LotMove, Transfer
 from ledger.states import AccountKind, HoldState, SpendContext, TransferRecord
 
 
@@ -52,16 +52,27 @@ def balance(account_id: int, *, at: datetime) -> Balance:
 def balances(account_ids: Iterable[int], *, at: datetime) -> dict[int, Balance]:
     """`balance` of many accounts, in one query."""
     wanted = set(account_ids)
-    lots = Lot.objects.filter(account_id__in=wanted, is_open=True, expires_at__gt=at).values_list(
-        "account_id", "remaining", "activates_at", "expires_at", _restricted()
-    )
-    holds = Hold.objects.filter(account_id__in=wanted, state=HoldState.OPEN.value).values_list(
-        "account_id", "amount", *_nothing(DateTimeField(), DateTimeField(), BooleanField())
-    )
     parts: dict[int, list[_Part]] = defaultdict(list)
-    for account_id, *part in lots.union(holds, all=True):
-        parts[account_id].append(_Part(*part))
+    for row in _parts(list(wanted), at) if wanted else ():
+        restricted = bool(row.outlets) or bool(row.single_purchase)
+        part = _Part(row.remaining, row.activates_at, row.expires_at, restricted)
+        parts[row.account_id].append(part)
     return {account_id: _sum_up(parts[account_id], at) for account_id in wanted}
+
+
+def _parts(account_ids: list[int], at: datetime) -> "RawQuerySet[Lot]":
+    """Open lots, and holds as lots without dates. By hand: the ORM's union costs more to word than to run."""
+    wanted = ", ".join(["%s"] * len(account_ids))
+    return Lot.objects.raw(
+        f"""
+        SELECT id, account_id, remaining, activates_at, expires_at, outlets, single_purchase
+        FROM ledger_lot WHERE account_id IN ({wanted}) AND is_open AND expires_at > %s
+        UNION ALL
+        SELECT 0, account_id, amount, NULL, NULL, NULL, NULL
+        FROM ledger_hold WHERE account_id IN ({wanted}) AND state = %s
+        """,  # noqa: S608 - only placeholders are put in
+        [*account_ids, at, *account_ids, HoldState.OPEN.value],
+    )
 
 
 def spendable(account_id: int, *, at: datetime, spend: SpendContext) -> int:
@@ -127,18 +138,6 @@ def _sum_up(parts: list[_Part], at: datetime) -> Balance:
         expires_next=sum(p.amount for ends, p in usable if ends == soonest),
         activates_next_at=min((starts for starts, _ in pending), default=None),
     )
-
-
-def _restricted() -> Case:
-    return Case(
-        When(~Q(outlets="") | Q(single_purchase=True), then=Value(value=True)),
-        default=Value(value=False),
-        output_field=BooleanField(null=True),
-    )
-
-
-def _nothing(*fields: "Field[Any, Any]") -> list[Value]:
-    return [Value(None, output_field=field) for field in fields]
 
 
 def _entry(move: LotMove) -> Entry:
