@@ -196,11 +196,20 @@ def _with_last_payment(orders: QuerySet[Order]) -> QuerySet[Order]:
 
 
 def orders_of(customer_id: int, *, group: str = "") -> QuerySet[Order]:
-    """Placed orders of a customer with their lines and last payment state, newest first. Two queries."""
+    """Placed orders of a customer with their last payment state, newest first. One query."""
     orders = Order.objects.filter(customer_id=customer_id).exclude(state=OrderState.CART)
     if group in ORDER_GROUPS:
         orders = orders.filter(state__in=ORDER_GROUPS[group])
-    return _with_last_payment(orders).prefetch_related("lines").order_by("-id")
+    return _with_last_payment(orders).order_by("-id")
+
+
+def contents_of(orders: Iterable[Order]) -> dict[int, list[tuple[int, int]]]:
+    """What each order holds: (quantity, face value in minor units) of its lines. One query."""
+    found: dict[int, list[tuple[int, int]]] = {order.pk: [] for order in orders}
+    lines = OrderLine.objects.filter(order__in=list(found)).order_by("id")
+    for order_id, quantity, face_minor in lines.values_list("order_id", "quantity", "face_minor"):
+        found[order_id].append((quantity, face_minor))
+    return found
 
 
 def order_detail(customer_id: int, order_id: int) -> Order | None:

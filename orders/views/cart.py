@@ -132,9 +132,11 @@ def _cart_page(
     problem: str = "",
 ) -> HttpResponse:
     now = timezone.now()
+    cart = _fresh_cart(request, now)
     context = {
         "active": "shop",
-        "cart": _fresh_cart(request, now),
+        "cart": cart,
+        "cart_count": cart.count,
         "terms_id": current_terms_id(at=now),
         "typed": typed,
         "checkout": checkout,
