@@ -87,11 +87,10 @@ def price(request: HttpRequest, slug: str) -> HttpResponse:
     if not wants_fragment(request):
         return redirect(f"{reverse('orders:product', args=[slug])}?{request.GET.urlencode()}")
     data = request.GET.copy()
-    chip = data.get("source") == "choix"
-    if chip:
+    if data.get("source") == "choix":
         data["montant"] = ""
     form = ChoiceForm(data, product=item)
-    context = {"form": form, "quote": _quote(form, _discount(request, item)), "product": item, "chip": chip}
+    context = {"form": form, "quote": _quote(form, _discount(request, item)), "product": item}
     return render_page(request, "orders/product.html", context, fragment="prix")
 
 

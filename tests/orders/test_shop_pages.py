@@ -94,7 +94,6 @@ def test_a_chip_wins_over_what_was_typed_before(visit, shop):
     page = text_of(visit.get(url, typed, headers=HTMX))
 
     assert "95,00 €" in page
-    assert 'hx-swap-oob="true"' in page
 
 
 def test_without_scripts_the_price_and_the_stepper_work_by_plain_posts(visit, shop):
