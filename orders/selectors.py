@@ -151,11 +151,20 @@ class CartView:
         return tuple(line for line in self.lines if line.previous_price_minor is not None)
 
 
+# The long texts of a product, which a cart does not show.
+_CART_HIDES = [
+    f"product__{text}{suffix}"
+    for text in ("lead", "where_usable", "exclusions", "terms")
+    for suffix in ("", "_fr", "_en")
+]
+
+
 def cart_view(customer_id: int, *, at: datetime) -> CartView:
     """The customer's cart with the prices stored in it (see `services.cart.reprice`). One query."""
     rows = list(
         OrderLine.objects.filter(order__customer_id=customer_id, order__state=OrderState.CART)
         .select_related("order", "product")
+        .defer(*_CART_HIDES)
         .order_by("id")
     )
     if not rows:
@@ -200,7 +209,8 @@ def orders_of(customer_id: int, *, group: str = "") -> QuerySet[Order]:
     orders = Order.objects.filter(customer_id=customer_id).exclude(state=OrderState.CART)
     if group in ORDER_GROUPS:
         orders = orders.filter(state__in=ORDER_GROUPS[group])
-    return _with_last_payment(orders).order_by("-id")
+    shown = ("state", "currency", "total_minor", "placed_at", "paid_at")
+    return _with_last_payment(orders).only(*shown).order_by("-id")
 
 
 def contents_of(orders: Iterable[Order]) -> dict[int, list[tuple[int, int]]]:
@@ -212,13 +222,19 @@ def contents_of(orders: Iterable[Order]) -> dict[int, list[tuple[int, int]]]:
     return found
 
 
+_LINE_SHOWN = (
+    *("order_id", "quantity", "face_minor", "rate_bp", "price_minor"),
+    *("product__name", "product__name_fr", "product__name_en"),
+)
+
+
 def order_detail(customer_id: int, order_id: int) -> Order | None:
     """One placed order of this customer with what its page shows. Two queries.
 
     Besides `payment_state`: `payment_label` (the card), `terms_number`, and lines with their products.
     """
     orders = Order.objects.filter(customer_id=customer_id, pk=order_id).exclude(state=OrderState.CART)
-    lines = Prefetch("lines", OrderLine.objects.select_related("product"))
+    lines = Prefetch("lines", OrderLine.objects.select_related("product").only(*_LINE_SHOWN))
     return (
         _with_last_payment(orders)
         .annotate(
