@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
+from django.utils import translation
 
 from config.prepare import compile_messages
 from tests.flush import _let_tests_flush  # noqa: F401 (a fixture for every test)
@@ -16,6 +17,14 @@ from tests.support import postgres_missing, redis_missing
 
 # Playwright keeps an event loop in the test's thread; Django would refuse the ORM beside it.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+
+@pytest.fixture(autouse=True)
+def _own_language() -> Iterator[None]:
+    """A request leaves its language active in its thread; the next test begins in the portal's own."""
+    translation.deactivate()
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)
