@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 PARIS = ZoneInfo("Europe/Paris")
 FAR_FUTURE = datetime(9999, 12, 31, tzinfo=UTC)
+NIGHT_ENDS = time(5)  # A screening that begins before is still part of the evening before.
 
 
 def local_date(instant: datetime) -> date:
@@ -21,6 +22,17 @@ def start_of_day(on: date) -> datetime:
 def end_of_day(on: date) -> datetime:
     """The UTC instant at which `on` is over in Paris (half-open end)."""
     return start_of_day(on + timedelta(days=1))
+
+
+def programme_day(instant: datetime) -> date:
+    """The cinema day of `instant`: it begins at 5 in the morning in Paris."""
+    there = instant.astimezone(PARIS)
+    return there.date() if there.time() >= NIGHT_ENDS else there.date() - timedelta(days=1)
+
+
+def end_of_programme_day(on: date) -> datetime:
+    """The UTC instant at which the cinema day `on` is over (half-open end)."""
+    return datetime.combine(on + timedelta(days=1), NIGHT_ENDS, tzinfo=PARIS).astimezone(UTC)
 
 
 def add_months(on: date, months: int) -> date:

@@ -119,6 +119,15 @@ class Order(models.Model):
     organisation = models.ForeignKey(
         "accounts.Organisation", verbose_name=_("CSE"), on_delete=models.PROTECT, null=True, related_name="+"
     )
+    # Seats of a screening that are paid at full price; such an order never was a cart (S2.5).
+    booking = models.OneToOneField(
+        "wallet.Booking",
+        verbose_name=_("réservation"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+    )
     state = models.CharField(_("état"), max_length=20, choices=OrderState, default=OrderState.CART)
     version = models.PositiveIntegerField(_("version"), default=1)  # grows with each change of the cart
     currency = models.CharField(_("devise"), max_length=3, default="EUR")

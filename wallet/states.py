@@ -5,11 +5,18 @@ from django.utils.translation import gettext_lazy as _
 
 from kernel.states import Machine
 
+PLACE = "PLACE"  # The ledger's unit of cinema places; one place is one minor unit.
+
 
 class CardKind(TextChoices):
     """What a card holds decides what it can do; every kind lives in the same wallet."""
 
     ECARD = "ecard", _("e-Carte")
+    PLACES = "places", _("Carte place(s)")
+    NAMED = "named", _("Carte nominative")
+
+
+PLACE_KINDS = (CardKind.PLACES, CardKind.NAMED)
 
 
 class CardState(TextChoices):
@@ -22,6 +29,7 @@ class CardState(TextChoices):
 
 class CardEventKind(TextChoices):
     ISSUED = "issued", _("Émission")
+    REGISTERED = "registered", _("Enregistrement")
     SENT = "sent", _("Envoi")
     SEND_REVOKED = "send_revoked", _("Envoi annulé")
     CLAIMED = "claimed", _("Réception")
@@ -52,6 +60,46 @@ class ImportState(TextChoices):
     DONE = "done", _("Terminé")
 
 
+class PrintedState(TextChoices):
+    """A printed card may be blocked before anybody registers it; afterwards its wallet card is blocked."""
+
+    AVAILABLE = "available", _("À enregistrer")
+    REGISTERED = "registered", _("Enregistrée")
+    BLOCKED = "blocked", _("Bloquée")
+
+
+class Technology(TextChoices):
+    """How a screening is shown. A 2D place opens 2D screenings only (S2.6)."""
+
+    FLAT = "2d", _("2D")
+    THREE_D = "3d", _("3D")
+    IMAX = "imax", _("IMAX")
+    DOLBY = "dolby", _("Dolby Cinema")
+    MOTION = "4dx", _("4DX")
+
+
+class ScreeningState(TextChoices):
+    OPEN = "open", _("Programmée")
+    CANCELLED = "cancelled", _("Annulée")
+
+
+class BookingState(TextChoices):
+    """`held` while its customer pays; `released` when that came to nothing."""
+
+    HELD = "held", _("En attente de paiement")
+    CONFIRMED = "confirmed", _("Confirmée")
+    RELEASED = "released", _("Abandonnée")
+    CANCELLED = "cancelled", _("Annulée")
+
+
+class BookingEnd(TextChoices):
+    """Why a booking ended."""
+
+    CUSTOMER = "customer", _("Par le client")
+    UNPAID = "unpaid", _("Paiement non abouti")
+    SCREENING = "screening", _("Séance annulée")
+
+
 class LinkState(TextChoices):
     """A link past `expires_at` is no longer open, whatever is written here."""
 
@@ -60,7 +108,14 @@ class LinkState(TextChoices):
     REVOKED = "revoked", _("Annulé")
 
 
-_C, _I, _L = CardState, IntentState, LinkState
+_B, _C, _I, _L = BookingState, CardState, IntentState, LinkState
+
+BOOKING_MACHINE = Machine[BookingState](
+    {
+        _B.HELD: frozenset({_B.CONFIRMED, _B.RELEASED}),
+        _B.CONFIRMED: frozenset({_B.CANCELLED}),
+    }
+)
 
 CARD_MACHINE = Machine[CardState](
     {

@@ -1,4 +1,7 @@
-"""Cards, what happened to them, how they are issued, and the links that give them away."""
+"""Cards, what happened to them, how they are issued, and the links that give them away.
+
+A card that holds places has a `product`, its unit is PLACE and its value is a number of places.
+"""
 
 import uuid
 
@@ -8,6 +11,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from wallet.states import (
+    PLACE,
     CardEventKind,
     CardKind,
     CardState,
@@ -82,13 +86,17 @@ class Card(models.Model):
     )
     intent = models.OneToOneField(IssueIntent, on_delete=models.PROTECT, null=True, related_name="card")
     kind = models.CharField(_("genre"), max_length=12, choices=CardKind, default=CardKind.ECARD)
+    product = models.ForeignKey(
+        "wallet.CardProduct", on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("type")
+    )
+    bearer = models.CharField(_("nom sur la carte"), max_length=80, blank=True)
     account = models.OneToOneField("ledger.Account", on_delete=models.PROTECT, null=True, related_name="+")
     number_sealed = models.TextField()
     number_index = models.CharField(max_length=64, unique=True)
     last4 = models.CharField(_("fin du numéro"), max_length=4)
     masked = models.CharField(_("numéro masqué"), max_length=60)
-    face_minor = models.PositiveIntegerField(_("valeur (centimes)"))
-    currency = models.CharField(_("devise"), max_length=3)
+    face_minor = models.PositiveIntegerField(_("valeur (centimes, ou places)"))
+    currency = models.CharField(_("unité"), max_length=5)
     product_name = models.CharField(_("produit"), max_length=120)
     label = models.CharField(_("référence d'achat"), max_length=60, blank=True)
     artwork = models.CharField(_("dessin"), max_length=40, default="ecard")
@@ -106,6 +114,11 @@ class Card(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(state__in=CardState.values), name="card_state_known"),
             models.CheckConstraint(condition=Q(kind__in=CardKind.values), name="card_kind_known"),
+            models.CheckConstraint(
+                condition=Q(kind="ecard", product__isnull=True)
+                | (~Q(kind="ecard") & Q(product__isnull=False, account__isnull=False, currency=PLACE)),
+                name="card_of_places_has_product",
+            ),
         ]
         indexes = [
             models.Index(fields=["holder", "expires_on", "id"], name="cards_of_holder"),
@@ -142,9 +155,15 @@ class StockPool(models.Model):
 
 
 class StockImport(models.Model):
-    """One file of codes. The file itself is kept sealed, piece by piece, and wiped as it is read."""
+    """One file: codes for a pool, or numbers of printed cards of a product.
 
-    pool = models.ForeignKey(StockPool, on_delete=models.PROTECT, related_name="imports")
+    The file itself is kept sealed, piece by piece, and wiped as it is read.
+    """
+
+    pool = models.ForeignKey(StockPool, on_delete=models.PROTECT, null=True, related_name="imports")
+    product = models.ForeignKey(
+        "wallet.CardProduct", on_delete=models.PROTECT, null=True, related_name="imports"
+    )
     filename = models.CharField(_("fichier"), max_length=200)
     fingerprint = models.CharField(max_length=64)
     columns = models.JSONField()
@@ -162,6 +181,13 @@ class StockImport(models.Model):
     class Meta:
         verbose_name = _("import de codes")
         verbose_name_plural = _("imports de codes")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(pool__isnull=False, product__isnull=True)
+                | Q(pool__isnull=True, product__isnull=False),
+                name="import_fills_one_thing",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.filename

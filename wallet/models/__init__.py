@@ -1,0 +1,35 @@
+"""What the wallet stores: cards and how they came, places of cinema, the programme and its bookings."""
+
+from wallet.models.cards import (
+    Card,
+    CardEvent,
+    ClaimLink,
+    IssueIntent,
+    StockCode,
+    StockImport,
+    StockImportPiece,
+    StockPool,
+)
+from wallet.models.cinema import Booking, BookingEvent, BookingMeans, Cinema, Film, Screening
+from wallet.models.places import CardProduct, ExpiryReminder, PrintedCard, ReminderPreference
+
+__all__ = [
+    "Booking",
+    "BookingEvent",
+    "BookingMeans",
+    "Card",
+    "CardEvent",
+    "CardProduct",
+    "Cinema",
+    "ClaimLink",
+    "ExpiryReminder",
+    "Film",
+    "IssueIntent",
+    "PrintedCard",
+    "ReminderPreference",
+    "Screening",
+    "StockCode",
+    "StockImport",
+    "StockImportPiece",
+    "StockPool",
+]
