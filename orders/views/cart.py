@@ -89,6 +89,8 @@ def _go_and_pay(request: HttpRequest, order: Order) -> HttpResponse:
             ),
         )
         return HttpResponseRedirect(detail, status=303)
+    except OrderingNotOpen:  # suspended in this very moment
+        return redirect("accounts:waiting")
     except DomainError:  # paid or cancelled meanwhile, in another tab: the order's page says so
         return HttpResponseRedirect(detail, status=303)
     return HttpResponseRedirect(bank, status=303)

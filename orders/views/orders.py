@@ -135,6 +135,7 @@ def _order_context(request: HttpRequest, number: int) -> dict[str, object]:
         "active": "orders",
         "order": order,
         "timeline": timeline_of(order, now=timezone.now()),
+        "may_order": request.gate.may_order,  # type: ignore[attr-defined]
         "poll_seconds": settings.TIMELINE_POLL_SECONDS,
     }
 

@@ -27,6 +27,7 @@ from orders.services.refund import request_refund, run_refund
 from orders.services.settle import settle_payment
 from orders.services.webhook import handle_webhook
 from orders.states import OrderState, PaymentState
+from tests.orders.factories import make_member
 from tests.orders.paying import a_payment, an_order
 from tests.stripe_stub import StripeStub
 from wallet.models import Card, IssueIntent
@@ -105,8 +106,7 @@ def test_an_answer_lost_on_the_way_opens_no_second_session(stub):
 
 @pytest.mark.django_db
 def test_a_refused_session_ends_the_try(stub):
-    order = an_order()
-    type(order.customer).objects.update(email="refused@membre.example")
+    order = an_order(customer=make_member(email="refused@membre.example"))
     with pytest.raises(GatewayRefused, match="email_invalid"):
         start_payment(order_id=order.pk, customer_id=order.customer_id, at=timezone.now())
     assert Payment.objects.get().state == PaymentState.FAILED
