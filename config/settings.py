@@ -260,7 +260,7 @@ UNFOLD = {
     },
 }
 
-# Languages: the source language is French, so French needs no catalogue.
+# Languages: the source language is French; its catalogue holds spacing and what the admin theme lacks.
 LANGUAGE_CODE = "fr"
 # Each under its own name, whatever language the page is in.
 LANGUAGES = [("fr", "Français"), ("en", "English")]

@@ -11,7 +11,7 @@ from django.db.models.expressions import RawSQL
 
 from kernel.calendar import last_valid_day, local_date, start_of_day
 from orders.models import DiscountAgreement, Order, OrderLine, Product, TermsVersion
-from orders.states import OrderState
+from orders.states import CONTESTED_PAYMENTS, OrderState
 
 # Orders that give their amount back to the month's ceiling.
 _GIVEN_BACK = [
@@ -204,6 +204,17 @@ def _with_last_payment(orders: QuerySet[Order]) -> QuerySet[Order]:
     return orders.annotate(payment_state=RawSQL(_LAST_STATE, (), TextField(null=True)))  # noqa: S611
 
 
+_CONTESTED = """(SELECT p.state FROM orders_payment p WHERE p.order_id = orders_order.id
+    AND p.state IN ('disputed', 'charged_back')
+    AND NOT EXISTS (SELECT 1 FROM orders_refund r WHERE r.payment_id = p.id AND r.undue)
+    ORDER BY p.state LIMIT 1)"""
+
+
+def _with_dispute(orders: QuerySet[Order]) -> QuerySet[Order]:
+    """`contested`: the state of the payment that paid, when the customer's bank has its money back."""
+    return orders.annotate(contested=RawSQL(_CONTESTED, (), TextField(null=True)))  # noqa: S611
+
+
 def orders_of(customer_id: int, *, group: str = "") -> QuerySet[Order]:
     """Placed orders of a customer with their last payment state, newest first. One query."""
     orders = Order.objects.filter(customer_id=customer_id).exclude(state=OrderState.CART)
@@ -231,12 +242,13 @@ _LINE_SHOWN = (
 def order_detail(customer_id: int, order_id: int) -> Order | None:
     """One placed order of this customer with what its page shows. Two queries.
 
-    Besides `payment_state`: `payment_label` (the card), `terms_number`, and lines with their products.
+    Besides `payment_state` and `contested`: `payment_label` (the card), `terms_number`, and lines with
+    their products.
     """
     orders = Order.objects.filter(customer_id=customer_id, pk=order_id).exclude(state=OrderState.CART)
     lines = Prefetch("lines", OrderLine.objects.select_related("product").only(*_LINE_SHOWN))
     return (
-        _with_last_payment(orders)
+        _with_dispute(_with_last_payment(orders))
         .annotate(
             payment_label=RawSQL(_PAID_WITH, (), TextField(null=True)),  # noqa: S611
             terms_number=F("terms__number"),
@@ -249,7 +261,7 @@ def order_detail(customer_id: int, order_id: int) -> Order | None:
 def current_order(customer_id: int) -> Order | None:
     """The newest order that is still under way, for the home page. Two queries."""
     orders = Order.objects.filter(customer_id=customer_id, state__in=IN_PROGRESS)
-    return _with_last_payment(orders).prefetch_related("lines").order_by("-id").first()
+    return _with_dispute(_with_last_payment(orders)).prefetch_related("lines").order_by("-id").first()
 
 
 def unpaid_since(cutoff: datetime, *, limit: int) -> list[int]:
@@ -259,10 +271,13 @@ def unpaid_since(cutoff: datetime, *, limit: int) -> list[int]:
 
 
 def overdue_orders(*, at: datetime, limit: int) -> list[Order]:
-    """Paid orders whose cards were promised before `at` and have not come (S3.11). One query."""
+    """Paid orders whose cards were promised before `at` and have not come (S3.11). One query.
+
+    Not those whose payment is contested: their cards wait for the bank.
+    """
     late = Order.objects.filter(
         state__in=[OrderState.VALIDATED, OrderState.FULFILLING], cards_expected_until__lt=at
-    )
+    ).exclude(payments__state__in=CONTESTED_PAYMENTS)
     return list(late.order_by("cards_expected_until")[:limit])
 
 

@@ -87,7 +87,9 @@ def invoice_wanted(ref: str) -> None:
 
 @handler("orders.make_credit_note")
 def credit_note_wanted(ref: str) -> None:
-    make_file(issue_credit_note(refund_id=int(ref), at=timezone.now()))
+    note = issue_credit_note(refund_id=int(ref), at=timezone.now())
+    if note is not None:
+        make_file(note)
 
 
 @periodic("orders.expire_unpaid", every=timedelta(minutes=5))

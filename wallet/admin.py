@@ -103,11 +103,12 @@ class IssueIntentAdmin(ReadOnly, ModelAdmin):
         "product_name",
         "issuer",
         "state",
+        "hold",
         "attempts",
         "last_error",
         "planned_at",
     ]
-    list_filter = ["state", "issuer"]
+    list_filter = ["state", "hold", "issuer"]
     search_fields = ["=batch", "=label", "holder__email"]
     ordering = ["-planned_at"]
     show_full_result_count = False

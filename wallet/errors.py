@@ -7,6 +7,10 @@ class CardNotUsable(DomainError):
     """The card is blocked, void, expired, or waiting to be claimed."""
 
 
+class CardContested(DomainError):
+    """The bank contests the card's payment: nobody unblocks it before the bank has decided."""
+
+
 class CardAlreadyUsed(DomainError):
     """Some of the card's value was spent, or the card was given away: it cannot be taken back."""
 

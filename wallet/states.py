@@ -49,6 +49,14 @@ class IntentState(TextChoices):
     CANCELLED = "cancelled", _("Annulée")
 
 
+class Hold(TextChoices):
+    """Whether cards may be issued: the bank may contest the payment of those that are not."""
+
+    NONE = "", _("Aucune")
+    CONTESTED = "contested", _("Paiement contesté")
+    LOST = "lost", _("Paiement repris par la banque")
+
+
 class CodeState(TextChoices):
     AVAILABLE = "available", _("Disponible")
     RESERVED = "reserved", _("Réservé")

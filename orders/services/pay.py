@@ -9,11 +9,12 @@ from accounts.selectors import customer_language
 from kernel.calendar import last_valid_day, local_date
 from orders.gateways.base import PspState
 from orders.models import Order, Payment
+from orders.services.dispute import win_dispute
 from orders.services.facts import LineBought, lines_bought
 from orders.services.lock import lock_order_of_payment
 from orders.services.move import move_order
 from orders.services.move_payment import move_payment
-from orders.services.refund import add_refund, refunded_minor
+from orders.services.refund import add_refund
 from orders.states import OPEN_PAYMENTS, OrderState, PaymentState
 from outbox.services.alarm import raise_alarm
 from outbox.services.enqueue import JobRequest
@@ -29,14 +30,16 @@ def pay_order(*, payment_id: int, evidence: PspState, at: datetime) -> None:
 
     The right amount on an order that waits for it: Validé, one issue intent per card, the mail and the
     invoice as jobs (S3.7). Another amount or currency: the order goes to review and nothing is issued.
-    A second success, or one after the cancellation: refunded by itself. Told again, nothing happens.
+    A second success, or one after the cancellation: refunded by itself. Told again, nothing happens, unless
+    the payment was contested meanwhile: then the dispute is won.
     """
     order = lock_order_of_payment(payment_id)
     # All tries of the order in one statement: the others are called off below.
     payments = list(Payment.objects.select_for_update().filter(order=order).order_by("pk"))
     payment = next(row for row in payments if row.pk == payment_id)
     if payment.succeeded_at is not None:
-        _close_dispute(payment, at)
+        if payment.state == PaymentState.DISPUTED:
+            win_dispute(order, payment, at=at)
         return
     _receive(payment, evidence, at)
     if order.state not in WAITS_FOR_MONEY:
@@ -124,11 +127,3 @@ def _card(line: LineBought, order: Order, at: datetime) -> CardRequest:
 def _issue_time(order: Order, earliest: datetime, latest: datetime) -> datetime:
     """Early in the window promised, spread over its first half so that orders do not arrive in one heap."""
     return earliest + (latest - earliest) / 2 * (order.pk % 100) / 100
-
-
-def _close_dispute(payment: Payment, at: datetime) -> None:
-    """The dispute was decided in our favour. Anything else that is told twice changes nothing."""
-    if payment.state != PaymentState.DISPUTED:
-        return
-    partly = refunded_minor(payment) > 0
-    move_payment(payment, PaymentState.PARTLY_REFUNDED if partly else PaymentState.SUCCEEDED, at=at)

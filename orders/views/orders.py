@@ -21,10 +21,11 @@ from kernel.shortcuts import render_page, wants_fragment
 from orders.errors import OrderNotCancellable, OrderNotFound
 from orders.gateways.base import GatewayRefused, GatewayUnavailable
 from orders.models import Order
-from orders.selectors import ORDER_GROUPS, contents_of, order_detail, orders_of
+from orders.selectors import ORDER_GROUPS, cart_size, contents_of, order_detail, orders_of
 from orders.services.cancel import cancel_order
 from orders.services.invoice import document_of
 from orders.services.payment import cancel_open_payment
+from orders.views.basket import with_basket
 from orders.views.timeline import Status, status_of, timeline_of
 
 PAGE = 10
@@ -59,7 +60,10 @@ def order_list(request: HttpRequest) -> HttpResponse:
         "group": group,
         "groups": _groups(),
     }
-    return render_page(request, "orders/orders.html", context, fragment="liste")
+    response = render_page(request, "orders/orders.html", context, fragment="liste")
+    return (
+        with_basket(request, response, cart_size(_customer(request))) if wants_fragment(request) else response
+    )
 
 
 @allow(Audience.SIGNED_IN)
@@ -75,8 +79,11 @@ def timeline(request: HttpRequest, number: int) -> HttpResponse:
     if not wants_fragment(request):
         return HttpResponseRedirect(reverse("orders:detail", args=[f"CMD-{number}"]))
     context = _order_context(request, number)
-    status = _STOP_POLLING if context["timeline"].is_final else 200  # type: ignore[attr-defined]
-    return render_page(request, "orders/order.html", context, fragment="suivi", status=status)
+    if not context["timeline"].is_final:  # type: ignore[attr-defined]
+        return render_page(request, "orders/order.html", context, fragment="suivi")
+    last = render_page(request, "orders/order.html", context, fragment="suivi", status=_STOP_POLLING)
+    # An order that ends unpaid gives its lines back.
+    return with_basket(request, last, cart_size(_customer(request)))
 
 
 @allow(Audience.SIGNED_IN)
@@ -135,6 +142,7 @@ def _order_context(request: HttpRequest, number: int) -> dict[str, object]:
         "active": "orders",
         "order": order,
         "timeline": timeline_of(order, now=timezone.now()),
+        "may_order": request.gate.may_order,  # type: ignore[attr-defined]
         "poll_seconds": settings.TIMELINE_POLL_SECONDS,
     }
 

@@ -50,6 +50,7 @@ class Timeline:
     is_final: bool
     is_late: bool
     was_refused: bool
+    contested: str  # "disputed", "charged_back" or nothing
     may_pay: bool
     may_cancel: bool
     has_invoice: bool
@@ -66,14 +67,18 @@ def status_of(order: Order) -> Status:
 
 
 def timeline_of(order: Order, *, now: datetime) -> Timeline:
-    """Steps and possible actions. `order` carries `payment_state` (see `selectors.order_detail`)."""
+    """Steps and possible actions.
+
+    `order` carries `payment_state` and `contested` (see `selectors.order_detail`).
+    """
     unpaid = order.state == OrderState.AWAITING_PAYMENT and order.payment_state != PaymentState.PENDING  # type: ignore[attr-defined]
     return Timeline(
         status=status_of(order),
         steps=tuple(_steps(order, now)),
-        is_final=order.state in _FINAL,
+        is_final=order.state in _FINAL or order.contested == PaymentState.CHARGED_BACK,  # type: ignore[attr-defined]
         is_late=_is_late(order, now),
         was_refused=_was_refused(order),
+        contested=order.contested or "",  # type: ignore[attr-defined]
         may_pay=unpaid,
         may_cancel=unpaid,
         has_invoice=order.paid_at is not None,
@@ -88,7 +93,7 @@ def _was_refused(order: Order) -> bool:
 def _is_late(order: Order, now: datetime) -> bool:
     due = order.cards_expected_until
     waiting = order.state in {OrderState.VALIDATED, OrderState.FULFILLING}
-    return waiting and due is not None and due < now
+    return waiting and not order.contested and due is not None and due < now  # type: ignore[attr-defined]
 
 
 def _steps(order: Order, now: datetime) -> list[Step]:
@@ -148,6 +153,8 @@ def _cards_step(order: Order, now: datetime) -> Step:
     if order.state == OrderState.FULFILLED:
         note = gettext("Vos cartes sont dans votre portefeuille.")
         return Step(label, "done", order.fulfilled_at, note)
+    if order.contested:  # type: ignore[attr-defined]
+        return Step(label, "todo", note=gettext("Vos cartes attendent la décision de votre banque."))
     if order.state == OrderState.AWAITING_PAYMENT and order.payment_state != PaymentState.PENDING:  # type: ignore[attr-defined]
         return Step(
             label, "todo", note=gettext("Vos cartes rejoignent votre portefeuille après le paiement.")

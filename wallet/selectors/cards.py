@@ -33,6 +33,7 @@ _COLUMNS = (
     "expires_on",
     "restriction_text",
     "state",
+    "state_when_released",
     "account_id",
 )
 
@@ -54,6 +55,7 @@ class CardSummary:
     expires_on: date
     restriction_text: str
     state: str
+    state_when_released: str
     link_open: bool
     today: date
 
@@ -78,6 +80,11 @@ class CardSummary:
     @property
     def is_blocked(self) -> bool:
         return self.state == CardState.BLOCKED
+
+    @property
+    def is_contested(self) -> bool:
+        """Blocked until a bank has decided about the purchase."""
+        return bool(self.state_when_released)
 
     @property
     def is_void(self) -> bool:

@@ -95,8 +95,8 @@ def till(request: HttpRequest, card_id: UUID) -> HttpResponse:
 @require_safe
 def pdf(request: HttpRequest, card_id: UUID) -> HttpResponse:
     found = _own_card(request, card_id)
-    if found.state == CardState.VOID:
-        messages.warning(request, _("Cette carte est annulée."))
+    if found.state != CardState.ACTIVE:  # its number may be honoured elsewhere: it is not given out
+        messages.warning(request, _("Cette carte est bloquée ou annulée."))
         return redirect("wallet:card", found.pk)
     return pdf_response(found)
 
