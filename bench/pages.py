@@ -30,7 +30,7 @@ from urllib.parse import urlencode, urlsplit
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.orders import own_database
+from bench.ledger import own_database
 
 PORT, BARE_PORT = 8151, 8152
 CUSTOMERS = 16
