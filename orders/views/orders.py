@@ -16,12 +16,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from kernel.access import Audience, allow
 from kernel.money import format_minor
-from kernel.paging import page_by_key
 from kernel.shortcuts import render_page, wants_fragment
 from orders.errors import OrderNotCancellable, OrderNotFound
 from orders.gateways.base import GatewayRefused, GatewayUnavailable
 from orders.models import Order
-from orders.selectors import ORDER_GROUPS, cart_size, contents_of, order_detail, orders_of
+from orders.selectors import cart_size, contents_of, order_detail, order_lines, orders_of
 from orders.services.cancel import cancel_order
 from orders.services.invoice import document_of
 from orders.services.payment import cancel_open_payment
@@ -50,8 +49,7 @@ _STOP_POLLING = 286  # htmx: swap this in, then ask no more
 @require_safe
 def order_list(request: HttpRequest) -> HttpResponse:
     group = request.GET.get("statut", "")
-    orders = orders_of(_customer(request), group=group if group in ORDER_GROUPS else "")
-    page = page_by_key(orders, cursor=request.GET.get("cursor"), size=PAGE)
+    page = orders_of(_customer(request), group=group, cursor=request.GET.get("cursor"), size=PAGE)
     contents = contents_of(page.items)
     context = {
         "active": "orders",
@@ -141,6 +139,7 @@ def _order_context(request: HttpRequest, number: int) -> dict[str, object]:
     return {
         "active": "orders",
         "order": order,
+        "lines": order_lines(_customer(request), number),
         "timeline": timeline_of(order, now=timezone.now()),
         "may_order": request.gate.may_order,  # type: ignore[attr-defined]
         "poll_seconds": settings.TIMELINE_POLL_SECONDS,
