@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from kernel.calendar import last_valid_day, local_date
-from wallet.models import Card
+from wallet.models import Card, CardProduct
 from wallet.services.issue import issue_batch
 from wallet.services.plan import CardRequest, plan_issue
 
@@ -58,3 +58,16 @@ def make_card(holder, face_minor: int = 3300, **fields) -> Card:
 
 def yesterday() -> datetime:
     return timezone.now() - timedelta(days=1)
+
+
+# --- cards with places -------------------------------------------------------------------------------------
+
+
+def make_product(places: int = 5, **fields) -> CardProduct:
+    """A kind of card with places: every day, 2D, in all cinemas, unless told otherwise."""
+    number = next(_numbers)
+    cinemas = fields.pop("cinemas", ())
+    defaults = {"slug": f"cine-{number}", "name_fr": f"CinéCarte {places} places", "places": places}
+    product = CardProduct.objects.create(**(defaults | fields))
+    product.cinemas.set(cinemas)
+    return product
