@@ -323,6 +323,7 @@ SANDBOX_CONFIRM_AFTER = env.int("SANDBOX_CONFIRM_AFTER", 8)
 ISSUERS = {
     "own": "wallet.issuers.own.OwnIssuer",
     "stock": "wallet.issuers.stock.StockIssuer",
+    "places": "wallet.issuers.places.PlacesIssuer",
 }
 ISSUE_DELAY_MIN = env.int("ISSUE_DELAY_MIN", 7200 if PRODUCTION else 8)
 ISSUE_DELAY_MAX = env.int("ISSUE_DELAY_MAX", 14400 if PRODUCTION else 16)

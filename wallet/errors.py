@@ -11,8 +11,16 @@ class CardAlreadyUsed(DomainError):
     """Some of the card's value was spent, or the card was given away: it cannot be taken back."""
 
 
+class NamedCardStays(DomainError):
+    """A named card is good for the person named on it and is never given away."""
+
+
 class AlreadySent(DomainError):
     """A link for this card is open: it must be revoked before another is sent."""
+
+
+class ProductUnknown(DomainError):
+    """There is no kind of card with this name."""
 
 
 class LinkNotOpen(DomainError):

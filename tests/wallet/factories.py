@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from kernel.calendar import last_valid_day, local_date
 from wallet.models import Card, CardProduct
+from wallet.services.deliver import deliver_places
 from wallet.services.issue import issue_batch
 from wallet.services.plan import CardRequest, plan_issue
 
@@ -71,3 +72,20 @@ def make_product(places: int = 5, **fields) -> CardProduct:
     product = CardProduct.objects.create(**(defaults | fields))
     product.cinemas.set(cinemas)
     return product
+
+
+def make_place_card(
+    holder, product: CardProduct | None = None, *, at: datetime | None = None, **fields
+) -> Card:
+    """A card with places in a wallet, as loyalty delivers it; `expires_on`: the last day of a screening."""
+    card_id = deliver_places(
+        **{
+            "key": uuid.uuid4(),
+            "holder_id": holder.pk,
+            "product_slug": (product or make_product()).slug,
+            "label": "Invitation",
+            "at": at or timezone.now(),
+        }
+        | fields
+    )
+    return Card.objects.get(pk=card_id)
