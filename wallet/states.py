@@ -115,7 +115,7 @@ class LinkState(TextChoices):
     REVOKED = "revoked", _("Annulé")
 
 
-_B, _C, _I, _L = BookingState, CardState, IntentState, LinkState
+_B, _C, _I, _L, _P = BookingState, CardState, IntentState, LinkState, PrintedState
 
 BOOKING_MACHINE = Machine[BookingState](
     {
@@ -145,5 +145,13 @@ LINK_MACHINE = Machine[LinkState](
         _L.OPEN: frozenset({_L.CLAIMED, _L.REVOKED}),
         # Only when it was received without an account, and its holder then gave the card away.
         _L.CLAIMED: frozenset({_L.REVOKED}),
+    }
+)
+
+# A registered card stays so: its wallet card has states of its own.
+PRINTED_MACHINE = Machine[PrintedState](
+    {
+        _P.AVAILABLE: frozenset({_P.REGISTERED, _P.BLOCKED}),
+        _P.BLOCKED: frozenset({_P.AVAILABLE}),
     }
 )
