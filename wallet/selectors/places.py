@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
@@ -78,7 +79,7 @@ def _use(entry: Entry, by_transfer: dict[UUID | None, BookingMeans]) -> PlaceUse
     return PlaceUse(at=entry.at, kind=entry.kind, places=entry.amount, **screening)
 
 
-def _screening(part: BookingMeans) -> dict[str, object]:
+def _screening(part: BookingMeans) -> dict[str, Any]:
     screening = part.booking.screening
     return {
         "film": screening.film.title,

@@ -76,7 +76,6 @@ def _segments(overview: WalletOverview, wanted: str) -> dict[str, object]:
         "shows_ecards": "ecartes" in shown or none_left,
         "shows_places": "places" in shown,
         "shows_named": "nominatives" in shown,
-        "places_left": overview.places.left + overview.named.left,
     }
 
 
