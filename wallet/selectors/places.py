@@ -48,7 +48,7 @@ def place_uses(card: Card) -> list[PlaceUse]:
     assert card.account_id is not None
     entries = history(card.account_id, limit=USES_SHOWN)
     means = _means(card)
-    by_transfer = {part.transfer: part for part in means if part.transfer}
+    by_transfer: dict[UUID | None, BookingMeans] = {part.transfer: part for part in means if part.transfer}
     held = [_held(part) for part in means if _is_held(part)]
     told = [_use(entry, by_transfer) for entry in entries if entry.kind not in UNTOLD]
     return sorted(held, key=lambda use: use.at, reverse=True) + told
