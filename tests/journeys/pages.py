@@ -81,6 +81,13 @@ def _card(face_minor: int, *, issuer: str = "own") -> Arguments:
     return find
 
 
+def _places(kind: str, **fields: str) -> Arguments:
+    def find() -> tuple[object, ...]:
+        return (Card.objects.filter(holder__email=MEMBER, kind=kind, **fields).earliest("issued_at").pk,)
+
+    return find
+
+
 def _membership(state: MembershipState) -> Arguments:
     def find() -> tuple[object, ...]:
         return (Membership.objects.filter(state=state, organisation__slug=CSE).latest("pk").pk,)
@@ -163,6 +170,7 @@ PAGES = (
             "orders:cart",
             "orders:list",
             "wallet:index",
+            "wallet:register",
             "wallet:sent",
             "accounts:profile",
             "account_email",
@@ -191,6 +199,12 @@ PAGES = (
     Opened(MEMBER, "wallet:card", "expired", _card(5000)),
     Opened(MEMBER, "wallet:card", "stock", _card(5000, issuer="stock:cap-grand-air")),
     Opened(MEMBER, "wallet:till", "", _card(3300)),
+    Opened(MEMBER, "wallet:card", "places", _places("places", issuer="places:cine-5")),
+    Opened(MEMBER, "wallet:card", "reward", _places("places", issuer="places:fidelite-5-7")),
+    Opened(MEMBER, "wallet:card", "named", _places("named")),
+    Opened(MEMBER, "wallet:till", "places", _places("places", issuer="places:cine-5")),
+    Opened(MEMBER, "wallet:index", "only-places", query="?type=places"),
+    Opened(MEMBER, "orders:product", "places", lambda: ("cinecarte-5-places",)),
     Opened(MEMBER, "orders:pay", "", _order(OrderState.AWAITING_PAYMENT)),
     Opened(MEMBER, "orders:detail", "refused", _order(OrderState.AWAITING_PAYMENT)),
     Opened(NEWCOMER, "accounts:waiting"),

@@ -2,8 +2,8 @@
 
 from wallet.selectors.cards import (
     DONE_SHOWN,
-    CardSummary,
     HistoryLine,
+    Section,
     WalletOverview,
     card_history,
     card_summary,
@@ -19,6 +19,7 @@ from wallet.selectors.issuing import (
     batch_of_intent,
     batch_progress,
     issue_state,
+    issuer_exists,
 )
 from wallet.selectors.links import (
     LinkOffer,
@@ -29,6 +30,8 @@ from wallet.selectors.links import (
     sent_cards,
     token_hash,
 )
+from wallet.selectors.places import PlaceUse, place_overview, place_uses
+from wallet.selectors.summaries import CardSummary, PlaceSummary
 
 __all__ = [
     "DONE_SHOWN",
@@ -37,6 +40,9 @@ __all__ = [
     "HistoryLine",
     "IssueState",
     "LinkOffer",
+    "PlaceSummary",
+    "PlaceUse",
+    "Section",
     "SentCard",
     "WalletOverview",
     "batch_of_intent",
@@ -47,8 +53,11 @@ __all__ = [
     "cards_of",
     "cursor_of",
     "issue_state",
+    "issuer_exists",
     "link_offer",
     "open_link",
+    "place_overview",
+    "place_uses",
     "sent_cards",
     "soonest_card",
     "token_hash",
