@@ -62,6 +62,7 @@ MEMBERS = (
     "orders:cart",
     "orders:list",
     "wallet:index",
+    "wallet:register",
     "accounts:profile",
     "account_email",
     "account_change_password",
