@@ -21,6 +21,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from kernel.errors import DomainError
 from kernel.money import format_minor
+from wallet import admin_cinema  # noqa: F401 - registers the pages of the programme
 from wallet.errors import ImportRefused
 from wallet.models import Card, CardEvent, IssueIntent, StockImport, StockPool
 from wallet.services.block import block_card, unblock_card
