@@ -8,6 +8,7 @@ from itertools import count
 from django.utils import timezone
 
 from kernel.calendar import PARIS, add_months, end_of_programme_day, local_date
+from ledger.services.debit import debit
 from ledger.services.open_credited import OpenRequest, open_credited
 from tests.wallet.factories import make_user
 from wallet.issuers.own import draw_number
@@ -131,3 +132,8 @@ def make_place_card(
         "expires_on": expires_on,
     }
     return Card.objects.create(**{**defaults, **asdict(seal_number(draw_number(), card_id=pk)), **fields})
+
+
+def use_places(card: Card, places: int, *, at: datetime) -> None:
+    """Take places from a card, as a booking does."""
+    debit(key=uuid.uuid4(), account_id=card.account_id, sink="booking", amount=places, kind="booking", at=at)
