@@ -27,3 +27,9 @@ class SendForm(forms.Form):
     def clean_message(self) -> str:
         message: str = self.cleaned_data["message"]
         return message.strip()
+
+
+class ReminderForm(forms.Form):
+    expiry_by_mail = forms.BooleanField(
+        label=_("M'écrire avant que mes places et mes cartes n'expirent"), required=False
+    )
