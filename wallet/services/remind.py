@@ -92,7 +92,7 @@ def _mail(reader: Any, due: list[tuple[Deadline, int]], *, at: datetime) -> None
             "days": (first.expires_on - local_date(at)).days,
             "deadlines": [_facts(deadline) for deadline, _days in due],
             "url": settings.SITE_URL + reverse("wallet:index"),
-            "which_url": settings.SITE_URL + reverse("cinema:programme"),
+            "which_url": settings.SITE_URL + reverse("wallet:which"),
             "preferences_url": settings.SITE_URL + reverse("wallet:reminders"),
             "places": any(deadline.in_places for deadline, _days in due),
         },
