@@ -18,7 +18,6 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import action
 from unfold.widgets import (
-    UnfoldAdminDecimalFieldWidget,
     UnfoldAdminFileFieldWidget,
     UnfoldAdminSplitDateTimeWidget,
     UnfoldAdminTextInputWidget,
@@ -73,12 +72,13 @@ class ScreeningForm(forms.ModelForm):
     """Asks for the price in euros. Refusals of the service are shown beside the field they are about."""
 
     price = forms.DecimalField(
-        label=_("plein tarif (€)"),
+        label=_("Plein tarif (€)"),
         min_value=Decimal("0.01"),
         max_digits=8,
         decimal_places=2,
         localize=True,
-        widget=UnfoldAdminDecimalFieldWidget,
+        # A number field would show nothing for « 11,50 ».
+        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
     )
     AS_TYPED = ("code", "room", "starts_at", "technology", "language", "capacity")
     FIELD_OF = {
@@ -141,7 +141,7 @@ class ScreeningEventInline(TabularInline):
 
 
 class MoveForm(forms.Form):
-    starts_at = forms.SplitDateTimeField(label=_("nouveau début"), widget=UnfoldAdminSplitDateTimeWidget)
+    starts_at = forms.SplitDateTimeField(label=_("Nouveau début"), widget=UnfoldAdminSplitDateTimeWidget)
     confirmed = forms.BooleanField(
         label=_("Je confirme : chaque client concerné reçoit un message et peut garder ou annuler."),
         widget=UnfoldBooleanWidget,
@@ -150,7 +150,7 @@ class MoveForm(forms.Form):
 
 class CancelForm(forms.Form):
     reason = forms.CharField(
-        label=_("motif"),
+        label=_("Motif"),
         max_length=200,
         help_text=_("Gardé dans l'historique de la séance."),
         widget=UnfoldAdminTextInputWidget,

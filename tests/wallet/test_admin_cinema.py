@@ -86,6 +86,7 @@ def test_refusals_stand_beside_their_field(client, operator):
 
 def test_a_screening_is_revised_but_not_its_time_nor_what_people_bought(client, operator):
     screening = make_screening(evening(), taken=3)
+    assert 'value="11,50"' in text_of(client.get(page("change", screening.pk)))
     data = typed(make_cinema(), make_film(), room="Salle 8", capacity="3", code="ZZ")
     assert client.post(page("change", screening.pk), data).status_code == 302
     before = screening.starts_at, screening.film_id, screening.technology, screening.cinema_id, screening.code

@@ -111,6 +111,9 @@ class ScreeningEvent(models.Model):
             ),
         ]
 
+    def __str__(self) -> str:
+        return str(ScreeningEventKind(self.kind).label)
+
 
 class Booking(models.Model):
     """Seats of one screening for one customer. `RES-<pk>` is its number, `code` what the ticket's QR holds.
