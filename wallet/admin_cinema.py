@@ -228,6 +228,9 @@ class ScreeningAdmin(ModelAdmin):
         over = obj is not None and (obj.state != ScreeningState.OPEN or obj.starts_at <= timezone.now())
         return not over and super().has_change_permission(request, obj)
 
+    def has_act_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("wallet.change_screening")
+
     def has_delete_permission(self, request: HttpRequest, obj: Screening | None = None) -> bool:
         return False  # A screening is called off, and its history is kept.
 
@@ -237,9 +240,7 @@ class ScreeningAdmin(ModelAdmin):
         obj.pk = Screening.objects.values_list("pk", flat=True).get(code=plan.code)
         obj.refresh_from_db()
 
-    @action(
-        description=_("Importer un programme"), url_path="importer", permissions=["wallet.change_screening"]
-    )
+    @action(description=_("Importer un programme"), url_path="importer", permissions=["act"])
     def import_file(self, request: HttpRequest) -> HttpResponse:
         form, report = ProgrammeFileForm(request.POST or None, request.FILES or None), None
         if request.method == "POST" and form.is_valid():
@@ -256,7 +257,7 @@ class ScreeningAdmin(ModelAdmin):
             request, "admin/wallet/import_programme.html", gettext("Importer un programme"), context
         )
 
-    @action(description=_("Déplacer la séance"), url_path="deplacer", permissions=["wallet.change_screening"])
+    @action(description=_("Déplacer la séance"), url_path="deplacer", permissions=["act"])
     def move(self, request: HttpRequest, object_id: str) -> HttpResponse:
         screening = self._found(request, object_id)
         form = MoveForm(request.POST or None, initial={"starts_at": screening.starts_at})
@@ -272,7 +273,7 @@ class ScreeningAdmin(ModelAdmin):
 
         return self._ask(request, screening, form, gettext("Déplacer la séance"), act)
 
-    @action(description=_("Annuler la séance"), url_path="annuler", permissions=["wallet.change_screening"])
+    @action(description=_("Annuler la séance"), url_path="annuler", permissions=["act"])
     def call_off(self, request: HttpRequest, object_id: str) -> HttpResponse:
         screening = self._found(request, object_id)
         form = CancelForm(request.POST or None)
