@@ -116,6 +116,7 @@ ELSEWHERE = {
         "orders:price",
         "orders:timeline",
         "sandbox:letter_html",
+        "wallet:deadlines",
         "wallet:pdf",
         "wallet:received_pdf",
     },
