@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from wallet.models import Booking, BookingMeans
 from wallet.selectors.eligibility import ScreeningFacts, screening_facts
-from wallet.states import BookingState
+from wallet.states import LIVE_BOOKINGS, BookingState
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,6 @@ class BookingDetail:
 
     def may_cancel(self, at: datetime) -> bool:
         return self.cancel_until is not None and at <= self.cancel_until
-
-
-LIVE_BOOKINGS = (BookingState.HELD, BookingState.CONFIRMED)
 
 
 def booking_detail(*, booking_id: int, customer_id: int | None = None) -> BookingDetail | None:
