@@ -99,6 +99,11 @@ def booking_detail(*, booking_id: int, customer_id: int | None = None) -> Bookin
     )
 
 
+def is_held(booking_id: int) -> bool:
+    """Whether a booking waits for its payment. One query; sure only under the lock of its order."""
+    return Booking.objects.filter(pk=booking_id, state=BookingState.HELD).exists()
+
+
 def bookings_of(customer_id: int) -> QuerySet[Booking]:
     """The customer's bookings with their screenings, newest first, for `kernel.paging.page_by_key`.
 
