@@ -29,15 +29,25 @@ def book_and_order(
     means: Mapping[UUID, int],
     terms_id: int | None,
     at: datetime,
+    starts_at: datetime | None = None,
+    price_minor: int | None = None,
 ) -> tuple[BookingFacts, Order | None]:
     """Book seats; those not covered by places become an order that awaits its payment, else None.
 
     The same request with the same `key` gives the same booking and order. `terms_id`: the terms ticked;
-    needed when something is to pay. Refuses what `wallet.services.book.book_seats` refuses, and for seats to
-    pay `OrderingNotOpen` (S3.2), `TermsNotCurrent` and `TotalTooSmall`.
+    needed when something is to pay. `starts_at` and `price_minor`: what the page showed. Refuses what
+    `wallet.services.book.book_seats` refuses, and for seats to pay `OrderingNotOpen` (S3.2),
+    `TermsNotCurrent` and `TotalTooSmall`.
     """
     booking = book_seats(
-        key=key, customer_id=customer_id, screening_id=screening_id, seats=seats, means=means, at=at
+        key=key,
+        customer_id=customer_id,
+        screening_id=screening_id,
+        seats=seats,
+        means=means,
+        at=at,
+        starts_at=starts_at,
+        price_minor=price_minor,
     )
     if not booking.paid_seats:
         return booking, None

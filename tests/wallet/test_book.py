@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from ledger.selectors import balance, history
@@ -33,10 +34,9 @@ from wallet.errors import (
     ScreeningPast,
     TooManySeats,
 )
-from wallet.models import Booking, BookingEvent, BookingMeans, Card, Screening
+from wallet.models import Booking, BookingEvent, BookingMeans, Card, ClaimLink, Screening
 from wallet.selectors.bookings import booking_detail, bookings_of
 from wallet.services import book as book_service
-from wallet.services import booking_rows
 from wallet.services.book import book_seats
 from wallet.services.screening import cancel_screening
 
@@ -49,11 +49,16 @@ def ada(db):
     return make_user()
 
 
-@pytest.fixture(params=["as the database can", "by steps"], autouse=True)
-def _way(request, monkeypatch):
-    """PostgreSQL's one statement and the portable steps keep the same promises."""
-    if request.param == "by steps":
-        monkeypatch.setattr(booking_rows, "_at_once", booking_rows._by_steps)
+@pytest.fixture(
+    params=[
+        "step by step",
+        pytest.param("at once", marks=[pytest.mark.postgres, pytest.mark.django_db(transaction=True)]),
+    ],
+    autouse=True,
+)
+def _way(request):
+    """Outside a transaction PostgreSQL books in one statement, which keeps the same promises."""
+    return request.param
 
 
 def nothing_changed(*cards: Card) -> bool:
@@ -189,6 +194,7 @@ def test_a_screening_that_changes_while_it_is_being_booked_is_refused_whole(
         Screening.objects.filter(pk=screening.pk).update(**change)
         return take(*args)
 
+    monkeypatch.setattr(book_service, "_book_at_once", lambda *_: None)
     monkeypatch.setattr(book_service, "_take", slow_take)
     with pytest.raises(refusal):
         book(screening, ada, 2, means={card: 2})
@@ -354,6 +360,77 @@ def test_the_list_holds_a_customers_own_bookings_newest_first(ada, django_assert
     with django_assert_num_queries(1):
         shown = [(b.pk, b.screening.film.title, b.screening.cinema.name) for b in bookings_of(ada.pk)]
     assert [pk for pk, *_ in shown] == made[::-1]
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        (lambda c, s: Screening.objects.update(taken=9), ScreeningFull),
+        (lambda c, s: Screening.objects.update(state="cancelled"), ScreeningCancelled),
+        (lambda c, s: Card.objects.update(state="blocked"), MeansChanged),
+        (lambda c, s: Card.objects.update(holder=make_user()), MeansChanged),
+        (lambda c, s: make_link(c), MeansChanged),
+        (lambda c, s: freeze(account_id=c.account_id, reason="x", at=timezone.now()), MeansChanged),
+    ],
+)
+def test_what_changed_since_the_look_is_seen_by_the_one_statement(ada, monkeypatch, change, refusal):
+    screening, card = make_screening(capacity=10), make_place_card(ada, 5)
+    look = book_service._look
+
+    def quick_other(*args):
+        seen = look(*args)
+        monkeypatch.setattr(book_service, "_look", look)
+        change(card, screening)
+        return seen
+
+    monkeypatch.setattr(book_service, "_look", quick_other)
+    if connection.vendor != "postgresql" or connection.in_atomic_block:
+        change(card, screening)  # the long way looks under its locks: there is no moment in between
+    with pytest.raises(refusal):
+        book(screening, ada, 2, means={card: 2})
+    assert places_left(card) == 5
+    assert not Booking.objects.exists()
+
+
+def make_link(card: Card) -> ClaimLink:
+    now = timezone.now()
+    return ClaimLink.objects.create(
+        card=card,
+        sender_id=card.holder_id,
+        recipient="x@exemple.test",
+        amount_minor=5,
+        token_hash=uuid4().hex,
+        token_sent_at=now,
+        token_expires_at=now + timedelta(days=1),
+        created_at=now,
+    )
+
+
+def test_a_page_that_showed_another_time_or_price_is_refused(ada):
+    card, screening = make_place_card(ada, 5), make_screening(price_minor=1100)
+    with pytest.raises(ScreeningChanged):
+        book(screening, ada, 1, means={card: 1}, starts_at=screening.starts_at - timedelta(hours=1))
+    with pytest.raises(ScreeningChanged):
+        book(screening, ada, 2, means={card: 1}, price_minor=1000)
+    assert nothing_changed(card)
+    shown = {"starts_at": screening.starts_at, "price_minor": 1100}
+    assert book(screening, ada, 2, means={card: 1}, **shown).due_minor == 1100
+    # Nothing is to pay: the price is nobody's business.
+    assert book(screening, ada, 1, means={card: 1}, price_minor=1000).due_minor == 0
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_the_everyday_booking_takes_two_statements(ada, monkeypatch, django_assert_num_queries):
+    card, screening = make_place_card(ada, 5), make_screening()
+    book(screening, ada, 1, means={card: 1})  # the cinema's system account is made by the long way
+    monkeypatch.setattr(book_service, "_book", None)
+    with django_assert_num_queries(2):
+        booking = book(screening, ada, 2, means={card: 2})
+    assert booking_detail(booking_id=booking.id).booking == booking
+    assert (places_left(card), taken(screening)) == (2, 3)
+    assert Job.objects.filter(kind="wallet.booking_confirmed", ref=str(booking.id)).exists()
+    assert audit(at=timezone.now()).ok
 
 
 def test_codes_are_random_and_easy_to_type():

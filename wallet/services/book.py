@@ -4,10 +4,11 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid5
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
 from kernel.calendar import PARIS
 from kernel.errors import DomainError
@@ -36,11 +37,16 @@ from wallet.selectors.eligibility import (
     screening_facts,
 )
 from wallet.services.booking_lock import lock_cards
-from wallet.services.booking_rows import NewBooking, NewMeans, write_booking
+from wallet.services.booking_rows import (
+    CONFIRMED_JOB,
+    SINK,
+    SPENT,
+    NewBooking,
+    NewMeans,
+    write_at_once,
+    write_booking,
+)
 
-SINK = "cinema"  # The system account that receives places.
-SPENT = "booking"
-CONFIRMED_JOB = "wallet.booking_confirmed"  # Upper rooms write the mail.
 HOLD_JOB = "wallet.booking_hold_over"  # Upper rooms know the bank.
 # Sixteen of 32 signs that nobody mistakes for another: eighty random bits.
 _SIGNS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -53,6 +59,8 @@ class _Request:
     screening_id: int
     seats: int
     means: Mapping[UUID, int]
+    starts_at: datetime | None
+    price_minor: int | None
 
     @property
     def paid_seats(self) -> int:
@@ -64,7 +72,15 @@ class _KeyTaken(DomainError):
 
 
 def book_seats(
-    *, key: UUID, customer_id: int, screening_id: int, seats: int, means: Mapping[UUID, int], at: datetime
+    *,
+    key: UUID,
+    customer_id: int,
+    screening_id: int,
+    seats: int,
+    means: Mapping[UUID, int],
+    at: datetime,
+    starts_at: datetime | None = None,
+    price_minor: int | None = None,
 ) -> BookingFacts:
     """Take `seats` seats; `means` says how many places each of the customer's cards gives, 1 place = 1 seat.
 
@@ -72,17 +88,20 @@ def book_seats(
     aside, until it is confirmed or released; `held_until` says when a job looks (`BOOKING_HOLD_MINUTES`),
     and `due_minor` what is to pay.
 
+    `starts_at` and `price_minor` are what the customer's page showed: another time, or another price of seats
+    that are to pay, must be seen first (`ScreeningChanged`).
+
     The same request with the same `key` gives the same booking, whatever has become of it since; another
     request with it is refused (`BookingKeyReused`). Refuses, changing nothing: `ScreeningNotFound`,
     `TooManySeats(maximum)`, `MeansExceedSeats`, `ScreeningCancelled`, `ScreeningPast`, `ScreeningFull(left)`,
     `ScreeningChanged`, `MeansChanged(card_id)`: a card is not the customer's, does not fit (see
     `selectors.eligibility.misfit`) or has fewer places.
     """
-    request = _Request(key, customer_id, screening_id, seats, {k: n for k, n in means.items() if n})
+    wanted = {card_id: places for card_id, places in means.items() if places}
+    request = _Request(key, customer_id, screening_id, seats, wanted, starts_at, price_minor)
     _check(request)
     try:
-        with transaction.atomic():
-            return _book(request, at)
+        return _book_at_once(request, at) or _book(request, at)
     except DomainError:
         # The replay check comes last: a first request pays nothing for it, and a repeated one, which finds
         # its key taken, its places spent or the screening full, has been rolled back whole.
@@ -99,30 +118,46 @@ def _check(request: _Request) -> None:
         raise MeansExceedSeats
 
 
+def _book_at_once(request: _Request, at: datetime) -> BookingFacts | None:
+    """The everyday booking in two round trips. None: it is not one, or something came in between."""
+    if request.paid_seats or connection.vendor != "postgresql" or connection.in_atomic_block:
+        return None
+    screening, cards = _look(request, at)
+    if any(card.seats_per_screening is not None for card in cards):
+        return None  # what a card gave before is only sure under its lock
+    means = [_part(request, card) for card in cards]
+    new = _new(request, screening, means, until=None)
+    booking_id = write_at_once(new, at=at)
+    return None if booking_id is None else _facts(new, booking_id, at)
+
+
+@transaction.atomic
 def _book(request: _Request, at: datetime) -> BookingFacts:
+    """Every booking, step by step under its locks: cards, accounts, and last the screening."""
     lock_cards(request.means)
-    screening, cards = facts_of_cards(
-        list(request.means), customer_id=request.customer_id, screening_id=request.screening_id, at=at
-    )
-    _guard_screening(screening, request.seats, at)
-    _guard_cards(request, screening, cards)
+    screening, cards = _look(request, at)
     until = at + timedelta(minutes=settings.BOOKING_HOLD_MINUTES) if request.paid_seats else None
-    new = NewBooking(
-        key=request.key,
-        code=_new_code(),
-        customer_id=request.customer_id,
-        screening=screening,
-        seats=request.seats,
-        paid_seats=request.paid_seats,
-        means=[_take(request, card, screening, until, at) for card in sorted(cards, key=lambda c: c.id)],
-        held_until=until,
-    )
+    means = [_part(request, card, hold=until is not None) for card in cards]
+    new = _new(request, screening, means, until=until)
+    for part in means:
+        _take(part, new, at)
     booking_id = _write(new, at)
     if until is None:
         enqueue(kind=CONFIRMED_JOB, ref=str(booking_id), due_at=at)
     else:
         enqueue(kind=HOLD_JOB, ref=str(booking_id), due_at=until)
     return _facts(new, booking_id, at)
+
+
+def _look(request: _Request, at: datetime) -> tuple[ScreeningFacts, list[CardFacts]]:
+    """The screening and the cards, in the order of their ids, if they are what is needed (S2.4 to S2.6)."""
+    screening, cards = facts_of_cards(
+        list(request.means), customer_id=request.customer_id, screening_id=request.screening_id, at=at
+    )
+    _guard_screening(screening, request.seats, at)
+    _guard_shown(request, screening)
+    _guard_cards(request, screening, cards)
+    return screening, sorted(cards, key=lambda card: card.id)
 
 
 def _guard_screening(screening: ScreeningFacts, seats: int, at: datetime) -> None:
@@ -134,6 +169,13 @@ def _guard_screening(screening: ScreeningFacts, seats: int, at: datetime) -> Non
         raise ScreeningFull(screening.seats_left)
 
 
+def _guard_shown(request: _Request, screening: ScreeningFacts) -> None:
+    if request.starts_at not in (None, screening.starts_at):
+        raise ScreeningChanged(screening.id)
+    if request.paid_seats and request.price_minor not in (None, screening.price_minor):
+        raise ScreeningChanged(screening.id)
+
+
 def _guard_cards(request: _Request, screening: ScreeningFacts, cards: list[CardFacts]) -> None:
     """Under the cards' locks: each is the customer's and fits (S2.4 to S2.6)."""
     for missing in request.means.keys() - {card.id for card in cards}:
@@ -143,30 +185,44 @@ def _guard_cards(request: _Request, screening: ScreeningFacts, cards: list[CardF
             raise MeansChanged(card.id)
 
 
-def _take(
-    request: _Request, card: CardFacts, screening: ScreeningFacts, until: datetime | None, at: datetime
-) -> NewMeans:
-    """Spend the card's places, or set them aside while the rest is paid. The ledger minds dates (S2.4)."""
-    places, note = request.means[card.id], spending_note(screening)
+def _part(request: _Request, card: CardFacts, *, hold: bool = False) -> NewMeans:
     transfer = transfer_key(request.key, card.id)
+    held = uuid5(transfer, "hold") if hold else None
+    return NewMeans(card.id, card.account_id, request.means[card.id], held, None if hold else transfer)
+
+
+def _new(
+    request: _Request, screening: ScreeningFacts, means: list[NewMeans], *, until: datetime | None
+) -> NewBooking:
+    return NewBooking(
+        key=request.key,
+        code=_new_code(),
+        customer_id=request.customer_id,
+        screening=screening,
+        seats=request.seats,
+        paid_seats=request.paid_seats,
+        means=means,
+        note=spending_note(screening),
+        held_until=until,
+    )
+
+
+def _take(part: NewMeans, new: NewBooking, at: datetime) -> None:
+    """Spend a card's places, or set them aside while the rest is paid. The ledger minds dates (S2.4)."""
+    what: dict[str, Any] = {
+        "account_id": part.account_id,
+        "amount": part.places,
+        "at": at,
+        "spend": new.screening.spend,
+        "note": new.note,
+    }
     try:
-        if until is None:
-            debit(
-                key=transfer,
-                account_id=card.account_id,
-                sink=SINK,
-                amount=places,
-                kind=SPENT,
-                at=at,
-                spend=screening.spend,
-                note=note,
-            )
-            return NewMeans(card.id, places, None, transfer)
-        held = uuid5(transfer, "hold")
-        hold(key=held, account_id=card.account_id, amount=places, at=at, spend=screening.spend, note=note)
-        return NewMeans(card.id, places, held, None)
+        if part.hold is not None:
+            hold(key=part.hold, **what)
+        elif part.transfer is not None:
+            debit(key=part.transfer, sink=SINK, kind=SPENT, **what)
     except (InsufficientBalance, AccountFrozen) as refusal:
-        raise MeansChanged(card.id) from refusal
+        raise MeansChanged(part.card_id) from refusal
 
 
 def _write(new: NewBooking, at: datetime) -> int:

@@ -14,9 +14,10 @@ from wallet.errors import BookingOver, BookingUnpaid, TooLateToCancel
 from wallet.models import Booking, BookingMeans, Screening
 from wallet.selectors.bookings import BookingFacts, facts_of, last_cancel_at
 from wallet.selectors.eligibility import screening_facts
-from wallet.services.book import CONFIRMED_JOB, SINK, SPENT, spending_note, transfer_key
+from wallet.services.book import spending_note, transfer_key
 from wallet.services.booking_lock import lock_booking
 from wallet.services.booking_move import move_booking, note_booking
+from wallet.services.booking_rows import CONFIRMED_JOB, SINK, SPENT
 from wallet.states import LIVE_BOOKINGS, BookingEnd, BookingState
 
 CAME_BACK = "booking_cancelled"

@@ -1,21 +1,22 @@
-"""A new booking's rows: its seats, itself, its places and its first event, in one statement on PostgreSQL.
-
-The screening's row is locked by this statement alone, the last before the commit, so that a popular screening
-serves one customer after the other quickly.
-"""
+"""A new booking's rows: its seats, itself, its places and its first event."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.db.models import F
 
 from kernel.sql import rows
+from ledger.services.debit import debit_fingerprint
 from wallet.models import Booking, BookingEvent, BookingMeans, Screening
 from wallet.selectors.eligibility import ScreeningFacts
 from wallet.states import BookingState, ScreeningState
+
+SINK = "cinema"  # The system account that receives places.
+SPENT = "booking"
+CONFIRMED_JOB = "wallet.booking_confirmed"  # Upper rooms write the mail.
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class NewMeans:
     """Places of one card: set aside under `hold`, or spent by `transfer`."""
 
     card_id: UUID
+    account_id: int
     places: int
     hold: UUID | None
     transfer: UUID | None
@@ -30,7 +32,10 @@ class NewMeans:
 
 @dataclass(frozen=True, slots=True)
 class NewBooking:
-    """What is to be written. `held_until` is empty when the booking is confirmed at once."""
+    """What is to be written; `means` in the order of their cards' ids. `note` is for the cards' histories.
+
+    `held_until` is empty when the booking is confirmed at once.
+    """
 
     key: UUID
     code: str
@@ -39,6 +44,7 @@ class NewBooking:
     seats: int
     paid_seats: int
     means: Sequence[NewMeans]
+    note: str
     held_until: datetime | None
 
     @property
@@ -54,65 +60,52 @@ class Written:
     booking_id: int | None
 
 
-_AT_ONCE = """
-WITH seats AS (
-    UPDATE wallet_screening SET taken = taken + %s
-    WHERE id = %s AND state = 'open' AND starts_at = %s AND technology = %s AND price_minor = %s
-        AND taken + %s <= capacity
-    RETURNING id, price_minor, currency
-), made AS (
-    INSERT INTO wallet_booking (key, code, customer_id, screening_id, seats, paid_seats, price_minor,
-        currency, state, "end", created_at, held_until, confirmed_at)
-    SELECT %s, %s, %s, id, %s, %s, price_minor, currency, %s, '', %s, %s, %s FROM seats
-    ON CONFLICT (key) DO NOTHING RETURNING id
-), parts AS (
-    INSERT INTO wallet_bookingmeans (booking_id, card_id, places, hold, transfer)
-    SELECT made.id, part.* FROM made, unnest(%s::uuid[], %s::int[], %s::uuid[], %s::uuid[]) AS part
-), told AS (
-    INSERT INTO wallet_bookingevent (booking_id, from_state, to_state, at, actor, note)
-    SELECT id, '', %s, %s, 'customer', '' FROM made
-)
-SELECT (SELECT count(*) FROM seats), (SELECT id FROM made)
-"""
+_AT_ONCE = f"SELECT wallet_book({', '.join(['%s'] * 18)})"
+
+
+def write_at_once(new: NewBooking, *, at: datetime) -> int | None:
+    """Spend the places, take the seats and write a confirmed booking in one round trip; its id.
+
+    None: nothing was done, and the long way must say why. Only PostgreSQL, only outside a transaction: then
+    no lock is held across the network, and an error in the middle undoes itself alone.
+    """
+    if connection.vendor != "postgresql" or connection.in_atomic_block or new.held_until:
+        return None
+    screening = new.screening
+    asked = [
+        *(new.key, new.code, new.customer_id, new.seats, at),
+        *(screening.id, screening.starts_at, screening.technology, screening.price_minor),
+        [part.card_id for part in new.means],
+        [part.account_id for part in new.means],
+        [part.places for part in new.means],
+        [part.transfer for part in new.means],
+        [_fingerprint(new, part) for part in new.means],
+        *(SINK, SPENT, new.note, CONFIRMED_JOB),
+    ]
+    try:
+        [[booking_id]] = rows(_AT_ONCE, asked)
+    except IntegrityError:
+        return None
+    return int(booking_id) if booking_id else None
+
+
+def _fingerprint(new: NewBooking, part: NewMeans) -> str:
+    return debit_fingerprint(
+        account_id=part.account_id,
+        sink=SINK,
+        amount=part.places,
+        kind=SPENT,
+        spend=new.screening.spend,
+        note=new.note,
+    )
 
 
 def write_booking(new: NewBooking, *, at: datetime) -> Written:
-    """Take the seats and write the booking, if the screening still is what the customer saw and has room.
+    """Take the seats by one conditional statement, then write the booking, under the locks of its cards.
 
-    The caller rolls back when either half of the answer says no.
+    The caller has spent or set aside the places, and rolls back when either half of the answer says no.
     """
-    return (_at_once if connection.vendor == "postgresql" else _by_steps)(new, at)
-
-
-def _at_once(new: NewBooking, at: datetime) -> Written:
-    screening, confirmed_at = new.screening, None if new.held_until else at
-    [[taken, booking_id]] = rows(
-        _AT_ONCE,
-        [
-            *(new.seats, screening.id, screening.starts_at, screening.technology, screening.price_minor),
-            *(new.seats, new.key, new.code, new.customer_id, new.seats, new.paid_seats, new.state.value),
-            *(at, new.held_until, confirmed_at),
-            [part.card_id for part in new.means],
-            [part.places for part in new.means],
-            [part.hold for part in new.means],
-            [part.transfer for part in new.means],
-            *(new.state.value, at),
-        ],
-    )
-    return Written(bool(taken), booking_id)
-
-
-def _by_steps(new: NewBooking, at: datetime) -> Written:
-    screening = new.screening
-    as_seen = Screening.objects.filter(
-        pk=screening.id,
-        state=ScreeningState.OPEN,
-        starts_at=screening.starts_at,
-        technology=screening.technology,
-        price_minor=screening.price_minor,
-        taken__lte=F("capacity") - new.seats,
-    )
-    if not as_seen.update(taken=F("taken") + new.seats):
+    if not _take_seats(new):
         return Written(seats_taken=False, booking_id=None)
     if Booking.objects.filter(key=new.key).exists():
         return Written(seats_taken=True, booking_id=None)
@@ -120,11 +113,11 @@ def _by_steps(new: NewBooking, at: datetime) -> Written:
         key=new.key,
         code=new.code,
         customer_id=new.customer_id,
-        screening_id=screening.id,
+        screening_id=new.screening.id,
         seats=new.seats,
         paid_seats=new.paid_seats,
-        price_minor=screening.price_minor,
-        currency=screening.currency,
+        price_minor=new.screening.price_minor,
+        currency=new.screening.currency,
         state=new.state,
         created_at=at,
         held_until=new.held_until,
@@ -138,3 +131,17 @@ def _by_steps(new: NewBooking, at: datetime) -> Written:
     )
     BookingEvent.objects.create(booking=booking, to_state=new.state, at=at, actor="customer")
     return Written(seats_taken=True, booking_id=booking.pk)
+
+
+def _take_seats(new: NewBooking) -> bool:
+    """Whether the screening still was what the customer saw, and had room. Its row is locked from here on."""
+    screening = new.screening
+    as_seen = Screening.objects.filter(
+        pk=screening.id,
+        state=ScreeningState.OPEN,
+        starts_at=screening.starts_at,
+        technology=screening.technology,
+        price_minor=screening.price_minor,
+        taken__lte=F("capacity") - new.seats,
+    )
+    return bool(as_seen.update(taken=F("taken") + new.seats))
