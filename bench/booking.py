@@ -95,7 +95,7 @@ def make_cards(product: Any, holders: list[int], now: Any) -> tuple[list[Card], 
         ),
         batch_size=1000,
     )
-    return [(row.pk, row.holder_id) for row in rows], accounts
+    return [(row.pk, holder) for row, holder in zip(rows, holders, strict=True)], accounts
 
 
 def make_screenings(now: Any) -> list[int]:
