@@ -233,12 +233,12 @@ def _with_dispute(orders: QuerySet[Order]) -> QuerySet[Order]:
 
 _PLACED = [state for state in OrderState if state != OrderState.CART]
 _ORDERS = f"""
-SELECT id, state, currency, total_minor, placed_at, paid_at, {_LAST_STATE} AS payment_state
+SELECT id, booking_id, state, currency, total_minor, placed_at, paid_at, {_LAST_STATE} AS payment_state
 FROM orders_order WHERE customer_id = %s AND id < %s AND state IN ({{states}}) ORDER BY id DESC LIMIT %s
 """  # noqa: S608 - no value is put in
 _ORDER = f"""
-SELECT orders_order.id, state, currency, face_minor, total_minor, placed_at, paid_at, fulfilled_at,
-    cards_expected_from, cards_expected_until, t.number AS terms_number,
+SELECT orders_order.id, booking_id, state, currency, face_minor, total_minor, placed_at, paid_at,
+    fulfilled_at, cards_expected_from, cards_expected_until, t.number AS terms_number,
     {_LAST_STATE} AS payment_state, {_PAID_WITH} AS payment_label, {_CONTESTED} AS contested
 FROM orders_order LEFT JOIN orders_termsversion t ON t.id = terms_id
 WHERE customer_id = %s AND orders_order.id = %s AND state <> 'cart'
@@ -289,7 +289,8 @@ def order_lines(customer_id: int, order_id: int) -> tuple[Line, ...]:
 def current_order(customer_id: int) -> Order | None:
     """The newest order that is still under way, for the home page. Two queries."""
     orders = Order.objects.filter(customer_id=customer_id, state__in=IN_PROGRESS)
-    return _with_dispute(_with_last_payment(orders)).prefetch_related("lines").order_by("-id").first()
+    found = _with_dispute(_with_last_payment(orders)).select_related("booking").prefetch_related("lines")
+    return found.order_by("-id").first()
 
 
 def unpaid_since(cutoff: datetime, *, limit: int) -> list[int]:
