@@ -214,7 +214,7 @@ def tariff(*, customer_id: int, screening_id: int, seats: int, at: datetime) -> 
         left = held[card.account_id]
         reason = misfit(card, screening)
         if reason is None and not here[card.account_id]:
-            reason = _why_none(left)
+            reason = _why_none(left, screening)
         if reason is None:
             usable = min(here[card.account_id], most_places(card))
             chosen = min(usable, wanted)
@@ -322,10 +322,12 @@ def _text(column: str) -> str:
     return f"COALESCE(NULLIF({column}_{ours}, ''), {column}_{first}, '')"
 
 
-def _why_none(left: Balance) -> Misfit:
+def _why_none(left: Balance, screening: ScreeningFacts) -> Misfit:
     """A card of the right kind gives nothing here: what stands in the way."""
     if left.available:
-        return Misfit.CINEMA if left.restricted else Misfit.TOO_SHORT
+        if left.expires_next_at is not None and left.expires_next_at <= screening.starts_at:
+            return Misfit.TOO_SHORT
+        return Misfit.CINEMA if left.restricted else Misfit.BLOCKED  # its account is frozen
     if left.held:
         return Misfit.HELD
     return Misfit.PENDING if left.pending else Misfit.EMPTY
