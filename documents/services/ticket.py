@@ -33,7 +33,6 @@ class TicketData:
     code: str
     film: str
     minutes: int
-    rating: str
     technology: str
     version: str
     cinema: str

@@ -86,7 +86,6 @@ def a_ticket(**changes: Any) -> TicketData:
         "code": "K7QW2M9PXT4H",
         "film": "Les Vergers de l'Est",
         "minutes": 118,
-        "rating": "Tous publics",
         "technology": "2D",
         "version": "VF",
         "cinema": "Le Mirage",

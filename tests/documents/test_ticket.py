@@ -40,7 +40,7 @@ def test_the_ticket_says_what_the_spectator_needs(sheet):  # S2.5
         "Le Mirage",
         "3 place des Halles, 57000 Metz",
         "Les Vergers de l'Est",
-        "2D · VF · 118 min · Tous publics",
+        "2D · VF · 118 min",
         "27/11/2026",
         "20:15",
         "Salle 4",
