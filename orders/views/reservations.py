@@ -1,5 +1,6 @@
 """A customer's bookings: list, page, ticket, calendar file, cancelling and keeping (S2.5)."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -21,9 +22,12 @@ from kernel.errors import DomainError
 from kernel.money import format_minor
 from kernel.paging import page_by_key
 from kernel.shortcuts import render_page, wants_fragment
+from orders.gateways.base import GatewayRefused, GatewayUnavailable
 from orders.selectors import seat_order
+from orders.services.payment import cancel_open_payment
 from orders.services.seat_end import SeatsCancelled, cancel_seats
 from orders.services.ticket import calendar_of, ticket_of
+from orders.states import OrderState
 from orders.views.booking import screening_context
 from orders.views.booking_words import clock, day_and_hour, progress_of, refusal_sentence, status_words
 from wallet.selectors.booking_lists import past_bookings, upcoming_bookings
@@ -82,6 +86,7 @@ def cancel(request: HttpRequest, number: int) -> HttpResponse:
     if request.method != "POST":
         context = {**_context(found), "confirm_cancel": True}
         return render(request, "cinema/booking.html", context)
+    _close_bank_page(request, number)
     try:
         cancelled = cancel_seats(booking_id=number, customer_id=_customer(request), at=timezone.now())
     except DomainError as refusal:
@@ -185,6 +190,14 @@ def _context(found: BookingDetail) -> dict[str, Any]:
         "qr": data_uri(qr_svg(booking.code)) if progress.has_ticket else "",
         "poll_seconds": settings.TIMELINE_POLL_SECONDS,
     }
+
+
+def _close_bank_page(request: HttpRequest, number: int) -> None:
+    """Nobody may pay on the bank's page for seats that are being given up. Else a job closes it later."""
+    order = seat_order(number)
+    if order is not None and order.state == OrderState.AWAITING_PAYMENT:
+        with suppress(GatewayUnavailable, GatewayRefused):
+            cancel_open_payment(order_id=order.id, customer_id=_customer(request), at=timezone.now())
 
 
 def _what_went_back(cancelled: SeatsCancelled) -> str:
