@@ -42,6 +42,36 @@ class IssuerRefused(DomainError):
     """The issuer said no for good. A person decides what comes next."""
 
 
+# The programme
+
+
+class ScreeningPast(DomainError):
+    """The screening has begun, or would begin in the past."""
+
+
+class ScreeningCancelled(DomainError):
+    """The screening does not take place."""
+
+
+class RoomTaken(DomainError):
+    """Another screening is in that room at that time. The message is its code."""
+
+
+class CodeTaken(DomainError):
+    """The code belongs to a screening of another cinema."""
+
+
+class ScreeningSold(DomainError):
+    """Seats are taken: what people booked (film, technology, version, time) stays as it is."""
+
+
+class SeatsTaken(DomainError):
+    """More seats are taken than the screening would have. The message is how many."""
+
+
+# Booking
+
+
 class ScreeningNotFound(DomainError):
     """There is no such screening."""
 
@@ -52,14 +82,6 @@ class ScreeningFull(DomainError):
     def __init__(self, left: int) -> None:
         super().__init__(f"left: {left}")
         self.left = left
-
-
-class ScreeningPast(DomainError):
-    """The screening has begun."""
-
-
-class ScreeningCancelled(DomainError):
-    """The screening does not take place."""
 
 
 class ScreeningChanged(DomainError):

@@ -83,6 +83,13 @@ class ScreeningState(TextChoices):
     CANCELLED = "cancelled", _("Annulée")
 
 
+class ScreeningEventKind(TextChoices):
+    SCHEDULED = "scheduled", _("Programmation")
+    CHANGED = "changed", _("Modification")
+    MOVED = "moved", _("Déplacement")
+    CANCELLED = "cancelled", _("Annulation")
+
+
 class BookingState(TextChoices):
     """`held` while its customer pays; `released` when that came to nothing."""
 
@@ -108,7 +115,7 @@ class LinkState(TextChoices):
     REVOKED = "revoked", _("Annulé")
 
 
-_B, _C, _I, _L = BookingState, CardState, IntentState, LinkState
+_B, _C, _I, _L, _S = BookingState, CardState, IntentState, LinkState, ScreeningState
 
 BOOKING_MACHINE = Machine[BookingState](
     {
@@ -116,6 +123,10 @@ BOOKING_MACHINE = Machine[BookingState](
         _B.CONFIRMED: frozenset({_B.CANCELLED}),
     }
 )
+
+LIVE_BOOKINGS = (BookingState.HELD, BookingState.CONFIRMED)
+
+SCREENING_MACHINE = Machine[ScreeningState]({_S.OPEN: frozenset({_S.CANCELLED})})
 
 CARD_MACHINE = Machine[CardState](
     {

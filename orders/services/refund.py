@@ -12,6 +12,7 @@ from orders.gateways.base import GatewayRefused, PspRefund, RefundStatus
 from orders.models import Order, Payment, Refund
 from orders.services.move import move_order
 from orders.services.move_payment import move_payment, move_refund
+from orders.services.seat_pay import take_seats_back
 from orders.states import PAYMENT_MACHINE, OrderState, PaymentState, RefundState
 from outbox.services.alarm import raise_alarm
 from outbox.services.enqueue import JobRequest, enqueue_many, reschedule
@@ -49,9 +50,11 @@ def request_refund(
 def refund_order(*, order_id: int, reason: str, at: datetime) -> Refund:
     """Take an order back whole: its money goes back and its cards lose their value, or neither.
 
+    Booked seats go back with all their places, whatever the customer's limit.
     Refuses `NothingToRefund` and `wallet.errors.CardAlreadyUsed`.
     """
     refund = request_refund(order_id=order_id, reason=reason, at=at)
+    take_seats_back(refund.payment.order, at=at, actor="staff")
     void_batch(f"order:{order_id}", at)
     return refund
 

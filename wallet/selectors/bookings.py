@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from wallet.models import Booking, BookingMeans
 from wallet.selectors.eligibility import ScreeningFacts, screening_facts
-from wallet.states import BookingState
+from wallet.states import LIVE_BOOKINGS, BookingState
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,6 @@ class BookingDetail:
         return self.cancel_until is not None and at <= self.cancel_until
 
 
-LIVE_BOOKINGS = (BookingState.HELD, BookingState.CONFIRMED)
-
-
 def booking_detail(*, booking_id: int, customer_id: int | None = None) -> BookingDetail | None:
     """One booking, of this customer when one is named; None when there is none. Three queries."""
     rows = Booking.objects.filter(pk=booking_id)
@@ -100,6 +97,11 @@ def booking_detail(*, booking_id: int, customer_id: int | None = None) -> Bookin
         if row.state == BookingState.CONFIRMED
         else None,
     )
+
+
+def is_held(booking_id: int) -> bool:
+    """Whether a booking waits for its payment. One query; sure only under the lock of its order."""
+    return Booking.objects.filter(pk=booking_id, state=BookingState.HELD).exists()
 
 
 def bookings_of(customer_id: int) -> QuerySet[Booking]:

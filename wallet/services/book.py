@@ -1,10 +1,66 @@
 """Book seats of a screening, with places of cards and the rest at full price (S2.4, S2.5)."""
 
+import secrets
 from collections.abc import Mapping
-from datetime import datetime
-from uuid import UUID
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid5
 
-from wallet.selectors.bookings import BookingFacts
+from django.conf import settings
+from django.db import transaction
+
+from kernel.calendar import PARIS
+from kernel.errors import DomainError
+from ledger.errors import AccountFrozen, InsufficientBalance
+from ledger.services.debit import debit
+from ledger.services.hold import hold
+from outbox.services.enqueue import enqueue
+from wallet.errors import (
+    BookingKeyReused,
+    MeansChanged,
+    MeansExceedSeats,
+    ScreeningCancelled,
+    ScreeningChanged,
+    ScreeningFull,
+    ScreeningPast,
+    TooManySeats,
+)
+from wallet.models import Booking, BookingMeans
+from wallet.selectors.bookings import BookingFacts, facts_of
+from wallet.selectors.eligibility import (
+    CardFacts,
+    ScreeningFacts,
+    facts_of_cards,
+    misfit,
+    most_places,
+    screening_facts,
+)
+from wallet.services.booking_lock import lock_cards
+from wallet.services.booking_rows import NewBooking, NewMeans, write_booking
+
+SINK = "cinema"  # The system account that receives places.
+SPENT = "booking"
+CONFIRMED_JOB = "wallet.booking_confirmed"  # Upper rooms write the mail.
+HOLD_JOB = "wallet.booking_hold_over"  # Upper rooms know the bank.
+# Sixteen of 32 signs that nobody mistakes for another: eighty random bits.
+_SIGNS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    key: UUID
+    customer_id: int
+    screening_id: int
+    seats: int
+    means: Mapping[UUID, int]
+
+    @property
+    def paid_seats(self) -> int:
+        return self.seats - sum(self.means.values())
+
+
+class _KeyTaken(DomainError):
+    """A request with this key was first. Never leaves this file."""
 
 
 def book_seats(
@@ -22,4 +78,153 @@ def book_seats(
     `ScreeningChanged`, `MeansChanged(card_id)`: a card is not the customer's, does not fit (see
     `selectors.eligibility.misfit`) or has fewer places.
     """
-    raise NotImplementedError
+    request = _Request(key, customer_id, screening_id, seats, {k: n for k, n in means.items() if n})
+    _check(request)
+    try:
+        with transaction.atomic():
+            return _book(request, at)
+    except DomainError:
+        # The replay check comes last: a first request pays nothing for it, and a repeated one, which finds
+        # its key taken, its places spent or the screening full, has been rolled back whole.
+        known = _known(request)
+        if known is None:
+            raise
+        return known
+
+
+def _check(request: _Request) -> None:
+    if not 1 <= request.seats <= settings.BOOKING_MAX_SEATS:
+        raise TooManySeats(settings.BOOKING_MAX_SEATS)
+    if min(request.means.values(), default=1) < 1 or request.paid_seats < 0:
+        raise MeansExceedSeats
+
+
+def _book(request: _Request, at: datetime) -> BookingFacts:
+    lock_cards(request.means)
+    screening, cards = facts_of_cards(
+        list(request.means), customer_id=request.customer_id, screening_id=request.screening_id, at=at
+    )
+    _guard_screening(screening, request.seats, at)
+    _guard_cards(request, screening, cards)
+    until = at + timedelta(minutes=settings.BOOKING_HOLD_MINUTES) if request.paid_seats else None
+    new = NewBooking(
+        key=request.key,
+        code=_new_code(),
+        customer_id=request.customer_id,
+        screening=screening,
+        seats=request.seats,
+        paid_seats=request.paid_seats,
+        means=[_take(request, card, screening, until, at) for card in sorted(cards, key=lambda c: c.id)],
+        held_until=until,
+    )
+    booking_id = _write(new, at)
+    if until is None:
+        enqueue(kind=CONFIRMED_JOB, ref=str(booking_id), due_at=at)
+    else:
+        enqueue(kind=HOLD_JOB, ref=str(booking_id), due_at=until)
+    return _facts(new, booking_id, at)
+
+
+def _guard_screening(screening: ScreeningFacts, seats: int, at: datetime) -> None:
+    if screening.is_cancelled:
+        raise ScreeningCancelled(screening.id)
+    if screening.has_begun(at):
+        raise ScreeningPast(screening.id)
+    if screening.seats_left < seats:
+        raise ScreeningFull(screening.seats_left)
+
+
+def _guard_cards(request: _Request, screening: ScreeningFacts, cards: list[CardFacts]) -> None:
+    """Under the cards' locks: each is the customer's and fits (S2.4 to S2.6)."""
+    for missing in request.means.keys() - {card.id for card in cards}:
+        raise MeansChanged(missing)
+    for card in cards:
+        if misfit(card, screening) or request.means[card.id] > most_places(card):
+            raise MeansChanged(card.id)
+
+
+def _take(
+    request: _Request, card: CardFacts, screening: ScreeningFacts, until: datetime | None, at: datetime
+) -> NewMeans:
+    """Spend the card's places, or set them aside while the rest is paid. The ledger minds dates (S2.4)."""
+    places, note = request.means[card.id], spending_note(screening)
+    transfer = transfer_key(request.key, card.id)
+    try:
+        if until is None:
+            debit(
+                key=transfer,
+                account_id=card.account_id,
+                sink=SINK,
+                amount=places,
+                kind=SPENT,
+                at=at,
+                spend=screening.spend,
+                note=note,
+            )
+            return NewMeans(card.id, places, None, transfer)
+        held = uuid5(transfer, "hold")
+        hold(key=held, account_id=card.account_id, amount=places, at=at, spend=screening.spend, note=note)
+        return NewMeans(card.id, places, held, None)
+    except (InsufficientBalance, AccountFrozen) as refusal:
+        raise MeansChanged(card.id) from refusal
+
+
+def _write(new: NewBooking, at: datetime) -> int:
+    """Under the screening's lock, taken here and now: its last seats go to one customer."""
+    written = write_booking(new, at=at)
+    if not written.seats_taken:
+        now = screening_facts(new.screening.id)
+        _guard_screening(now, new.seats, at)
+        raise ScreeningChanged(now.id)
+    if written.booking_id is None:
+        raise _KeyTaken
+    return written.booking_id
+
+
+def _known(request: _Request) -> BookingFacts | None:
+    """The booking that a request with this key made first. Refuses `BookingKeyReused`."""
+    booking = Booking.objects.filter(key=request.key).first()
+    if booking is None:
+        return None
+    asked = (request.customer_id, request.screening_id, request.seats, request.means)
+    given = dict(BookingMeans.objects.filter(booking=booking).values_list("card_id", "places"))
+    if asked != (booking.customer_id, booking.screening_id, booking.seats, given):
+        raise BookingKeyReused(request.key)
+    return facts_of(booking)
+
+
+def transfer_key(key: UUID, card_id: UUID) -> UUID:
+    """The ledger's key of the places that a card gives to the booking of `key`."""
+    return uuid5(key, card_id.hex)
+
+
+def spending_note(screening: ScreeningFacts) -> str:
+    """What a card's history says of places spent: film, cinema, day and time."""
+    when = f"{screening.starts_at.astimezone(PARIS):%d/%m/%Y %H:%M}"
+    return f"{screening.film_title}, {screening.cinema_name}, {when}"[:200]
+
+
+def _new_code() -> str:
+    number = secrets.randbits(80)
+    return "".join(_SIGNS[number >> 5 * n & 31] for n in range(16))
+
+
+def _facts(new: NewBooking, booking_id: int, at: datetime) -> BookingFacts:
+    return BookingFacts(
+        id=booking_id,
+        number=f"RES-{booking_id}",
+        code=new.code,
+        customer_id=new.customer_id,
+        screening_id=new.screening.id,
+        seats=new.seats,
+        paid_seats=new.paid_seats,
+        price_minor=new.screening.price_minor,
+        currency=new.screening.currency,
+        state=new.state,
+        end="",
+        created_at=at,
+        held_until=new.held_until,
+        confirmed_at=None if new.held_until else at,
+        ended_at=None,
+        moved_from=None,
+    )
