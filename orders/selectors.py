@@ -209,7 +209,7 @@ def orders_of(customer_id: int, *, group: str = "") -> QuerySet[Order]:
     orders = Order.objects.filter(customer_id=customer_id).exclude(state=OrderState.CART)
     if group in ORDER_GROUPS:
         orders = orders.filter(state__in=ORDER_GROUPS[group])
-    shown = ("state", "currency", "total_minor", "placed_at", "paid_at")
+    shown = ("state", "booking_id", "currency", "total_minor", "placed_at", "paid_at")
     return _with_last_payment(orders).only(*shown).order_by("-id")
 
 
@@ -241,6 +241,7 @@ def order_detail(customer_id: int, order_id: int) -> Order | None:
             payment_label=RawSQL(_PAID_WITH, (), TextField(null=True)),  # noqa: S611
             terms_number=F("terms__number"),
         )
+        .select_related("booking")
         .prefetch_related(lines)
         .first()
     )
@@ -249,7 +250,8 @@ def order_detail(customer_id: int, order_id: int) -> Order | None:
 def current_order(customer_id: int) -> Order | None:
     """The newest order that is still under way, for the home page. Two queries."""
     orders = Order.objects.filter(customer_id=customer_id, state__in=IN_PROGRESS)
-    return _with_last_payment(orders).prefetch_related("lines").order_by("-id").first()
+    found = _with_last_payment(orders).select_related("booking").prefetch_related("lines")
+    return found.order_by("-id").first()
 
 
 def unpaid_since(cutoff: datetime, *, limit: int) -> list[int]:

@@ -120,13 +120,16 @@ def _row(order: Order, lines: list[tuple[int, int]]) -> OrderRow:
         order=order,
         number=order.number,
         placed=localtime(order.placed_at).strftime("%d/%m/%Y %H:%M:%S"),
-        content=", ".join(
-            f"{quantity} × {format_minor(face_minor, order.currency, language)}"
-            for quantity, face_minor in lines
-        ),
+        content=", ".join(_content(order, quantity, face_minor) for quantity, face_minor in lines),
         status=status_of(order),
         total=format_minor(order.total_minor, order.currency, language),
     )
+
+
+def _content(order: Order, quantity: int, face_minor: int) -> str:
+    if order.booking_id:
+        return gettext("%(n)s × place plein tarif") % {"n": quantity}
+    return f"{quantity} × {format_minor(face_minor, order.currency, get_language() or 'fr')}"
 
 
 def _order_context(request: HttpRequest, number: int) -> dict[str, object]:

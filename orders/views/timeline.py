@@ -62,7 +62,10 @@ def status_of(order: Order) -> Status:
         return Status(gettext("Paiement refusé"), "bad")
     if order.state == OrderState.FULFILLING:
         return Status(str(OrderState.VALIDATED.label), "info")
-    return Status(str(OrderState(order.state).label), _TONES.get(OrderState(order.state), ""))
+    tone = _TONES.get(OrderState(order.state), "")
+    if order.booking_id and order.state == OrderState.FULFILLED:
+        return Status(str(OrderState.VALIDATED.label), tone)  # no card is activated
+    return Status(str(OrderState(order.state).label), tone)
 
 
 def timeline_of(order: Order, *, now: datetime) -> Timeline:
@@ -95,6 +98,8 @@ def _steps(order: Order, now: datetime) -> list[Step]:
     placed = Step(gettext("Commande enregistrée"), "done", order.placed_at)
     if order.state in _CLOSED:
         return [placed, *_paid_step(order), Step(status_of(order).label, "current", note=_closing(order))]
+    if order.booking_id:
+        return [placed, _payment_step(order, now), _seats_step(order)]
     return [placed, _payment_step(order, now), _valid_step(order), _cards_step(order, now)]
 
 
@@ -115,6 +120,9 @@ def _payment_step(order: Order, now: datetime) -> Step:
 
 
 def _payment_note(order: Order, now: datetime) -> str:
+    if order.booking and order.booking.held_until:
+        until = _clock(order.booking.held_until)
+        return gettext("Vos fauteuils sont gardés jusqu'à %(time)s.") % {"time": until}
     if order.payment_state != PaymentState.PENDING:  # type: ignore[attr-defined]
         return gettext("Dès que votre paiement est fait, votre banque nous le confirme %(delay)s.") % {
             "delay": _delay()
@@ -161,6 +169,15 @@ def _cards_step(order: Order, now: datetime) -> Step:
     return Step(label, "todo", note=note)
 
 
+def _seats_step(order: Order) -> Step:
+    """Seats wait for nothing once they are paid (S2.5)."""
+    label = gettext("Fauteuils réservés")
+    if order.state == OrderState.FULFILLED:
+        note = gettext("L'e-mail de confirmation est parti, votre billet et la facture sont prêts.")
+        return Step(label, "done", order.fulfilled_at, note)
+    return Step(label, "todo", note=gettext("Ils sont à vous dès que le paiement est confirmé."))
+
+
 def _confirmation(order: Order, now: datetime) -> datetime:
     assert order.placed_at is not None
     expected = order.placed_at + timedelta(seconds=settings.PAYMENT_POLL_AFTER)
@@ -179,6 +196,8 @@ def _clock(instant: datetime) -> str:
 
 def _closing(order: Order) -> str:
     match order.state:
+        case OrderState.CANCELLED | OrderState.EXPIRED if order.booking_id:
+            return gettext("Rien n'a été débité. Les fauteuils sont libres, vos places sont sur vos cartes.")
         case OrderState.CANCELLED:
             return gettext("Rien n'a été débité. Ses cartes sont revenues dans votre panier s'il était vide.")
         case OrderState.EXPIRED:
