@@ -10,6 +10,7 @@ from documents.selectors import Document, document
 from documents.services.event import EventData, build_event_ics
 from documents.services.store import store
 from orders.selectors import seat_order
+from wallet.selectors.booking_lists import moves_of
 from wallet.selectors.bookings import BookingDetail
 from wallet.states import BookingState, Technology
 
@@ -62,6 +63,7 @@ def calendar_of(detail: BookingDetail, *, language: str) -> bytes:
     """The booking as a calendar file: one entry for ever, moved or taken out with what becomes of it."""
     booking, screening = detail.booking, detail.screening
     cancelled = booking.state != BookingState.CONFIRMED
+    moves = moves_of(screening.id)
     with translation.override(language):
         seats = ngettext("%(n)s fauteuil", "%(n)s fauteuils", booking.seats) % {"n": booking.seats}
         text = gettext("Réservation %(number)s, %(room)s, %(seats)s.") % {
@@ -72,7 +74,7 @@ def calendar_of(detail: BookingDetail, *, language: str) -> bytes:
     return build_event_ics(
         EventData(
             uid=f"{booking.number}@{settings.SITE_URL.partition('//')[2].partition(':')[0]}",
-            sequence=int(cancelled),
+            sequence=moves.count + cancelled,
             title=screening.film_title,
             starts_at=screening.starts_at,
             minutes=screening.film_minutes,
@@ -81,7 +83,7 @@ def calendar_of(detail: BookingDetail, *, language: str) -> bytes:
             ),
             text=text,
             url=settings.SITE_URL + reverse("booking:detail", args=[booking.number]),
-            changed_at=max(filter(None, (booking.confirmed_at, booking.ended_at))),
+            changed_at=max(filter(None, (booking.confirmed_at, booking.ended_at, moves.last_at))),
             is_cancelled=cancelled,
         )
     )

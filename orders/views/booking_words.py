@@ -9,7 +9,8 @@ from django.utils.translation import gettext, gettext_noop, ngettext
 
 from kernel.calendar import local_date
 from kernel.errors import DomainError
-from orders.errors import OrderingNotOpen, OrderNotCancellable, TermsNotCurrent
+from orders.errors import OrderingNotOpen, OrderNotCancellable, TermsNotCurrent, TotalTooSmall
+from orders.forms import Wording
 from orders.selectors import SeatOrder
 from orders.states import OrderState, PaymentState
 from wallet.errors import (
@@ -30,6 +31,7 @@ from wallet.selectors.eligibility import Misfit, OtherCard, ScreeningFacts
 from wallet.states import BookingEnd, BookingState, Technology
 
 _REFUSED = {PaymentState.FAILED}
+_PAYABLE = {OrderState.AWAITING_PAYMENT}
 _RETURNING = {OrderState.REFUND_PENDING}
 
 
@@ -42,7 +44,9 @@ class Progress:
     is_final: bool
     has_ticket: bool
     is_held: bool
+    is_late: bool
     bank_decides: bool
+    in_review: bool
     was_refused: bool
     may_pay: bool
     may_cancel: bool
@@ -58,6 +62,8 @@ def progress_of(detail: BookingDetail, order: SeatOrder | None, *, at: datetime)
     confirmed = booking.state == BookingState.CONFIRMED
     pending = held and order is not None and order.payment_state == PaymentState.PENDING
     refused = held and order is not None and order.payment_state in _REFUSED
+    review = held and order is not None and order.state == OrderState.PAYMENT_REVIEW
+    late = held and booking.held_until is not None and booking.held_until <= at
     returning = order is not None and order.state in _RETURNING
     label, tone = status_words(
         state=booking.state,
@@ -73,10 +79,12 @@ def progress_of(detail: BookingDetail, order: SeatOrder | None, *, at: datetime)
         is_final=not held and not returning,
         has_ticket=confirmed,
         is_held=held,
+        is_late=late,
         bank_decides=pending,
+        in_review=review,
         was_refused=refused,
-        may_pay=held and not pending and order is not None and order.state == OrderState.AWAITING_PAYMENT,
-        may_cancel=(held and not pending) or detail.may_cancel(at),
+        may_pay=held and not pending and not late and order is not None and order.state in _PAYABLE,
+        may_cancel=(held and not pending and not review and not late) or detail.may_cancel(at),
         may_keep=confirmed and booking.moved_from is not None and not detail.screening.has_begun(at),
         is_returning=returning,
         checked_at=at,
@@ -157,6 +165,8 @@ def refusal_sentence(refusal: DomainError) -> str:
             return seats_short(refusal.left)
         case TooManySeats():
             return gettext("Choisissez de 1 à %(most)s fauteuils.") % {"most": refusal.maximum}
+        case TotalTooSmall():
+            return Wording("EUR").of(refusal)[1]
         case TooLateToCancel():
             return gettext("Le délai d'annulation est passé depuis le %(when)s.") % {
                 "when": day_and_hour(refusal.limit)

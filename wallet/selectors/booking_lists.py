@@ -1,15 +1,16 @@
-"""A customer's bookings as lists, and one found by the key of the page that made it."""
+"""A customer's bookings as lists, one found by the key of its page, and how often a screening was moved."""
 
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Max, Q, QuerySet
 
 from kernel.calendar import programme_day
-from wallet.models import Booking
+from wallet.models import Booking, ScreeningEvent
 from wallet.selectors.bookings import LIVE_BOOKINGS, BookingFacts, bookings_of, facts_of
+from wallet.states import ScreeningEventKind
 
 _CURSOR = re.compile(r"(?P<start>[0-9]{1,17})\.(?P<key>[0-9]{1,18})", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -48,6 +49,20 @@ def booking_of_key(*, key: UUID, customer_id: int) -> BookingFacts | None:
     """The booking that this customer made with `key` (see `services.book`). One query."""
     row = Booking.objects.filter(key=key, customer_id=customer_id).first()
     return facts_of(row) if row else None
+
+
+@dataclass(frozen=True)
+class Moves:
+    """How often a screening was moved to another time, and when last."""
+
+    count: int
+    last_at: datetime | None
+
+
+def moves_of(screening_id: int) -> Moves:
+    """One query."""
+    moved = ScreeningEvent.objects.filter(screening=screening_id, kind=ScreeningEventKind.MOVED)
+    return Moves(**moved.aggregate(count=Count("pk"), last_at=Max("at")))
 
 
 def _coming(customer_id: int, at: datetime) -> QuerySet[Booking]:
