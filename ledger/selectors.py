@@ -33,7 +33,10 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of an account's history. `amount` is signed; `balance_after` counts pending value too."""
+    """One line of an account's history. `amount` is signed; `balance_after` counts pending value too.
+
+    `reverses`: the transfer that this one undid, in part or whole.
+    """
 
     id: int
     transfer_id: UUID
@@ -42,6 +45,7 @@ class Entry:
     amount: int
     balance_after: int
     note: str
+    reverses: UUID | None = None
 
 
 def balance(account_id: int, *, at: datetime) -> Balance:
@@ -160,4 +164,5 @@ def _entry(move: LotMove) -> Entry:
         amount=transfer.amount if move.delta > 0 else -transfer.amount,
         balance_after=move.balance_after,
         note=transfer.note,
+        reverses=transfer.reverses_id,
     )

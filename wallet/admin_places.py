@@ -209,6 +209,7 @@ class PrintedCardAdmin(ReadOnly, ModelAdmin):
     def block_by_number(self, request: HttpRequest) -> HttpResponse:
         form = NumberForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
+            assert form.found is not None
             self._block(request, PrintedCard.objects.get(pk=form.found))
             return redirect("admin:wallet_printedcard_changelist")
         context = {

@@ -9,6 +9,7 @@ from accounts.models import User
 from config.demo.history import tell_history
 from config.demo.past import forget_jobs
 from config.demo.people import MEMBER, people
+from config.demo.places import describe_places, fill_wallet
 from config.demo.queue import fill_queue
 from config.demo.shop import stock_shop
 
@@ -26,6 +27,8 @@ def tell(*, at: datetime) -> bool:
     with transaction.atomic(), forget_jobs():
         cast = people(at=at)
         products = stock_shop(cast, at=at)
+        describe_places()
         fill_queue(cast, at=at)
         tell_history(cast, products, at=at)
+        fill_wallet(cast, at=at)
     return True

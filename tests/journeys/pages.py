@@ -85,6 +85,13 @@ def _card(face_minor: int, *, issuer: str = "own") -> Arguments:
     return find
 
 
+def _places(kind: str, **fields: str) -> Arguments:
+    def find() -> tuple[object, ...]:
+        return (Card.objects.filter(holder__email=MEMBER, kind=kind, **fields).earliest("issued_at").pk,)
+
+    return find
+
+
 def _membership(state: MembershipState) -> Arguments:
     def find() -> tuple[object, ...]:
         return (Membership.objects.filter(state=state, organisation__slug=CSE).latest("pk").pk,)
@@ -230,6 +237,12 @@ PAGES = (
     *(Opened(MEMBER, "booking:detail", state, _booking(state)) for state in BookingState),
     Opened(MEMBER, "booking:detail", "moved", _booking(BookingState.CONFIRMED, moved=True)),
     Opened(MEMBER, "booking:cancel", "", _booking(BookingState.CONFIRMED)),
+    Opened(MEMBER, "wallet:card", "places", _places("places", issuer="places:cine-5")),
+    Opened(MEMBER, "wallet:card", "reward", _places("places", issuer="places:fidelite-5-7")),
+    Opened(MEMBER, "wallet:card", "named", _places("named")),
+    Opened(MEMBER, "wallet:till", "places", _places("places", issuer="places:cine-5")),
+    Opened(MEMBER, "wallet:index", "only-places", query="?type=places"),
+    Opened(MEMBER, "orders:product", "places", lambda: ("cinecarte-5-places",)),
     Opened(MEMBER, "orders:pay", "", _order(OrderState.AWAITING_PAYMENT)),
     Opened(MEMBER, "orders:detail", "refused", _order(OrderState.AWAITING_PAYMENT)),
     Opened(NEWCOMER, "accounts:waiting"),

@@ -7,20 +7,24 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.utils import timezone
 
 from kernel.errors import DomainError
+from ledger.errors import KeyReused
 from ledger.selectors import balance
-from tests.wallet.factories import make_card, make_user, plan
+from tests.wallet.factories import make_card, make_printed, make_user, plan
 from tests.wallet.issuers import FaultyIssuer
 from tests.wallet.test_send import give, mailed_token
-from wallet.models import Card, CardEvent
+from wallet.errors import CardNotRecognised
+from wallet.models import Card, CardEvent, PrintedCard
 from wallet.selectors import batch_progress
+from wallet.services import register
 from wallet.services.claim import claim_card
 from wallet.services.issue import issue_batch
 from wallet.services.spend import spend_card
 from wallet.services.void import void_batch
+from wallet.states import CardKind
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
@@ -91,3 +95,42 @@ def test_a_card_is_spent_or_taken_back_and_never_both():
         left = balance(card.account_id, at=timezone.now()).available
         assert sum(isinstance(result, DomainError) for result in results) == 1
         assert left in {0, 700}
+
+
+def registering(number: str, user_id: int) -> Callable[[], Any]:
+    def call() -> Any:
+        try:
+            return register.register_card(
+                customer_id=user_id, kind=CardKind.PLACES, number=number, at=timezone.now()
+            )
+        except IntegrityError as crash:
+            return crash
+
+    return call
+
+
+def test_of_sixteen_accounts_that_register_one_card_one_gets_it_and_the_others_one_answer():  # S2.3
+    printed = make_printed("200466318274")
+    people = [make_user().pk for _ in range(16)]
+    results = at_once(*[registering("200466318274", user) for user in people])
+    card = Card.objects.get()
+    printed.refresh_from_db()
+    assert [user for user, got in zip(people, results, strict=True) if got == card.pk] == [card.holder_id]
+    assert sum(isinstance(got, CardNotRecognised) for got in results) == 15
+    assert printed.card_id == card.pk
+    assert balance(card.account_id, at=timezone.now()).available == 5
+    assert CardEvent.objects.filter(kind="registered").count() == 1
+
+
+def test_without_the_lock_the_losers_of_that_race_meet_the_database_instead_of_an_answer(monkeypatch):
+    def unlocked(index: str) -> PrintedCard | None:
+        found = PrintedCard.objects.select_related("product").filter(number_index=index).first()
+        meet.wait(timeout=30)
+        return found
+
+    meet = threading.Barrier(8)
+    monkeypatch.setattr(register, "_locked", unlocked)
+    make_printed("200466318274")
+    results = at_once(*[registering("200466318274", make_user().pk) for _ in range(8)])
+    assert Card.objects.count() == 1  # the database has the last word
+    assert sum(isinstance(got, IntegrityError | KeyReused) for got in results) == 7
