@@ -251,3 +251,7 @@ def test_the_pages_ask_as_much_of_many_bookings_as_of_one(reader, customer, djan
     for address in (reverse("booking:list"), at("detail", booking)):
         with django_assert_max_num_queries(12):
             reader.get(address)
+
+
+def test_the_wallet_leads_to_the_bookings(reader):
+    assert reverse("booking:list") in reader.get(reverse("wallet:index")).content.decode()
