@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include("orders.urls")),
     path("portefeuille/", include("wallet.urls")),
     path("cinema/", include("wallet.urls_cinema")),
+    path("cinema/", include("orders.urls_booking")),
     path("admin/", admin.site.urls),
     *([path("sandbox/", include("sandbox.urls"))] if settings.SANDBOX else []),
 ]

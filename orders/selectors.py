@@ -12,8 +12,8 @@ from django.db.models.expressions import RawSQL
 
 from kernel.calendar import last_valid_day, local_date, start_of_day
 from kernel.paging import LARGEST_KEY, KeyPage, key_of, page_of
-from orders.models import DiscountAgreement, Order, OrderLine, Product, TermsVersion
-from orders.states import CONTESTED_PAYMENTS, OrderState
+from orders.models import DiscountAgreement, Order, OrderLine, Payment, Product, Refund, TermsVersion
+from orders.states import CONTESTED_PAYMENTS, OrderState, RefundState
 
 # Orders that give their amount back to the month's ceiling.
 _GIVEN_BACK = [
@@ -318,3 +318,46 @@ def saved_since(customer_id: int, *, since: datetime) -> int:
 
 def next_terms_number() -> int:
     return (TermsVersion.objects.aggregate(n=Max("number"))["n"] or 0) + 1
+
+
+@dataclass(frozen=True)
+class SeatOrder:
+    """The order that pays some seats of a booking. `returned_minor` is back, `returning_minor` under way."""
+
+    id: int
+    number: str
+    state: str
+    total_minor: int
+    currency: str
+    paid_at: datetime | None
+    payment_state: str
+    payment_reference: str
+    payment_label: str
+    returned_minor: int
+    returning_minor: int
+
+
+def seat_order(booking_id: int) -> SeatOrder | None:
+    """The order of a booking's paid seats; None when places covered them all. Three queries."""
+    order = Order.objects.filter(booking_id=booking_id).first()
+    if order is None:
+        return None
+    # The try that paid tells more than a later one.
+    tries = list(Payment.objects.filter(order=order).order_by("pk"))
+    shown = next((one for one in tries if one.succeeded_at), tries[-1] if tries else None)
+    sent_back = dict(
+        Refund.objects.filter(payment__order=order).values_list("state").annotate(minor=Sum("amount_minor"))
+    )
+    return SeatOrder(
+        id=order.pk,
+        number=order.number,
+        state=order.state,
+        total_minor=order.total_minor,
+        currency=order.currency,
+        paid_at=order.paid_at,
+        payment_state=shown.state if shown else "",
+        payment_reference=shown.reference if shown else "",
+        payment_label=shown.card_label if shown else "",
+        returned_minor=sent_back.get(RefundState.SUCCEEDED, 0),
+        returning_minor=sent_back.get(RefundState.REQUESTED, 0) + sent_back.get(RefundState.FAILED, 0),
+    )

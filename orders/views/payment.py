@@ -90,4 +90,7 @@ def _order_of(request: HttpRequest, number: str) -> Order:
 
 
 def _back_to(order: Order) -> HttpResponse:
+    """Seats of a screening have a page of their own, which tells more than their order's."""
+    if order.booking_id is not None:
+        return HttpResponseRedirect(reverse("booking:detail", args=[order.booking_id]), status=303)
     return HttpResponseRedirect(reverse("orders:detail", args=[order.number]), status=303)
