@@ -50,8 +50,8 @@ def cancel_seats(*, booking_id: int, customer_id: int, at: datetime) -> SeatsCan
     if order is not None and order.state in _UNPAID:
         cancel_order(order_id=order.pk, customer_id=customer_id, at=at)
         return SeatsCancelled(found.places, 0, found.booking.currency)
-    places = cancel_booking(booking_id=booking_id, customer_id=customer_id, at=at)
     refund = _refund(order, "cancelled by the customer", at)
+    places = cancel_booking(booking_id=booking_id, customer_id=customer_id, at=at)
     tell_cancelled(found, places=places, refund_minor=refund, at=at)
     return SeatsCancelled(places, refund, found.booking.currency)
 

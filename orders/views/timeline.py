@@ -125,10 +125,10 @@ def _payment_step(order: Order, now: datetime) -> Step:
 
 
 def _payment_note(order: Order, now: datetime) -> str:
-    if order.booking and order.booking.held_until:
-        until = _clock(order.booking.held_until)
-        return gettext("Vos fauteuils sont gardés jusqu'à %(time)s.") % {"time": until}
     if order.payment_state != PaymentState.PENDING:  # type: ignore[attr-defined]
+        if order.booking and order.booking.held_until:
+            until = _clock(order.booking.held_until)
+            return gettext("Vos fauteuils sont gardés jusqu'à %(time)s.") % {"time": until}
         return gettext("Dès que votre paiement est fait, votre banque nous le confirme %(delay)s.") % {
             "delay": _delay()
         }
