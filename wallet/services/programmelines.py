@@ -30,6 +30,11 @@ NAMES = {
     "capacity": {"fauteuils", "capacite", "seats"},
 }
 OPTIONAL = {"film", "title", "minutes", "technology", "language"}
+# As written in files, whatever the reader's language.
+TECHNOLOGIES = {value: value for value in Technology.values} | {
+    "": Technology.FLAT.value,
+    "dolby cinema": Technology.DOLBY.value,
+}
 LONGEST_FILM = 600
 MOST_SEATS = 5000
 CODE = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,39}", re.ASCII)
@@ -142,9 +147,7 @@ def _instant(on: date, cell: str) -> datetime:
 
 def _technology(cell: str) -> str:
     """`2D`, `IMAX`, `Dolby` or `Dolby Cinema`; nothing means 2D."""
-    known = {value: value for value in Technology.values}
-    known |= {str(label).lower(): value for value, label in Technology.choices}
-    return known.get(cell.lower() or Technology.FLAT.value) or _refuse("technology")
+    return TECHNOLOGIES.get(cell.casefold()) or _refuse("technology")
 
 
 def _number(cell: str, most: int, reason: str) -> int:
