@@ -65,7 +65,7 @@ class ProductForm(forms.ModelForm):
         if not issuer_exists(name):
             raise forms.ValidationError(
                 gettext(
-                    "Cet émetteur n'existe pas : « own », « stock:<stock> » ou « places:<type de carte> »."
+                    "Cet émetteur n'existe pas : « own », « stock:<stock> » ou « places:<type> »."
                 )
             )
         return name
