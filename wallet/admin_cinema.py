@@ -171,7 +171,7 @@ class ProgrammeFileForm(forms.Form):
             "film), salle, date, heure, technologie, version, prix, fauteuils. La date est celle du "
             "calendrier : une séance de 0h30 le 21 appartient au programme du 20. Une séance connue par son "
             "code est mise à jour ; dès qu'un fauteuil est pris, seuls salle, prix et fauteuils changent "
-            "encore. Un film connu reste tel qu'il est. 2 Mo au plus."
+            "encore. Un film connu reste tel qu'il est. 512 Ko au plus."
         ),
         allow_empty_file=True,
         widget=UnfoldAdminFileFieldWidget,
@@ -180,7 +180,7 @@ class ProgrammeFileForm(forms.Form):
     def clean_file(self) -> Any:
         upload = self.cleaned_data["file"]
         if upload.size > MAX_FILE_BYTES:
-            raise forms.ValidationError(gettext("Ce fichier dépasse 2 Mo : importez-le en plusieurs fois."))
+            raise forms.ValidationError(gettext("Ce fichier dépasse 512 Ko : importez-le en plusieurs fois."))
         return upload
 
 

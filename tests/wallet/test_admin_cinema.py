@@ -183,7 +183,7 @@ def test_a_programme_is_imported_and_its_report_shown(client, operator):
 
 
 @pytest.mark.parametrize(
-    ("body", "says"), [(b"", "vide"), (b"x;y\n", "Il manque"), (b"\n" * (2 * 1024 * 1024 + 1), "2 Mo")]
+    ("body", "says"), [(b"", "vide"), (b"x;y\n", "Il manque"), (b"\n" * (512 * 1024 + 1), "512 Ko")]
 )
 def test_a_file_that_is_no_programme_is_refused_in_the_form(client, operator, body, says):
     response = client.post(page("import_file"), {"file": SimpleUploadedFile("p.csv", body)})

@@ -23,7 +23,7 @@ from wallet.services.programmelines import ProgrammeLine, parse_programme_line, 
 from wallet.services.rooms import ScreeningPlan
 from wallet.services.screening import Put, Refused, schedule_screenings
 
-MAX_FILE_BYTES = 2 * 1024 * 1024
+MAX_FILE_BYTES = 512 * 1024
 LINES_AT_ONCE = 500
 REFUSED_SHOWN = 500
 REASONS: dict[type[DomainError], str] = {
@@ -177,7 +177,7 @@ def _lines(blocks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
     for block in blocks:
         body += block
         if len(body) > MAX_FILE_BYTES:
-            raise ImportRefused(_("Ce fichier dépasse 2 Mo : importez-le en plusieurs fois."))
+            raise ImportRefused(_("Ce fichier dépasse 512 Ko : importez-le en plusieurs fois."))
     for number, line in enumerate(bytes(body).split(b"\n"), start=1):
         if line.strip():
             yield number, line.rstrip(b"\r")
