@@ -61,9 +61,11 @@ def an_evening() -> Screening:
 
 
 def choose_seats(nadia: Person, screening: Screening, seats: int) -> None:
-    """By pressing +, with a script and without."""
+    """From the programme, then by pressing +, with a script and without."""
     page = nadia.page
-    page.goto(f"/cinema/seances/{screening.pk}/")
+    page.goto(f"/cinema/?jour={screening.programme_on:%Y-%m-%d}")
+    page.locator(f"a[href*='/cinema/seances/{screening.pk}/']").first.click()
+    page.wait_for_load_state()
     for _ in range(seats - 1):
         page.get_by_role("button", name="Un fauteuil de plus").click()
         page.wait_for_load_state()
