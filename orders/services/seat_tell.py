@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.urls import reverse
 
 from accounts.selectors import customer_identity
 from kernel.calendar import PARIS
@@ -63,7 +64,7 @@ def _booking_facts(found: BookingDetail) -> dict[str, Any]:
     booking, screening = found.booking, found.screening
     return {
         "number": booking.number,
-        "url": f"{settings.SITE_URL}/cinema/reservations/{booking.number}/",
+        "url": settings.SITE_URL + reverse("booking:detail", args=[booking.number]),
         "film": screening.film_title,
         "cinema": screening.cinema_name,
         "address": ", ".join(filter(None, [screening.cinema_address, screening.cinema_city])),
