@@ -18,7 +18,7 @@ from unfold.decorators import action
 
 from kernel.errors import DomainError
 from kernel.money import format_minor
-from wallet import admin_cinema, admin_places  # noqa: F401 - they register pages of their own
+from wallet import admin_bookings, admin_cinema, admin_places  # noqa: F401 - they register pages of their own
 from wallet.admin_base import ReadOnly, import_page
 from wallet.models import Card, CardEvent, IssueIntent, StockImport, StockPool
 from wallet.services.block import block_card, unblock_card
