@@ -123,7 +123,9 @@ class CardProductAdmin(ModelAdmin, TranslationAdmin):
 
     @action(description=_("Importer des cartes imprimées"), url_path="importer", permissions=["change"])
     def import_cards(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        named = CardProduct.objects.filter(pk=object_id, kind=CardKind.NAMED).exists()
+        # Asked so, an address that names nothing finds nothing.
+        product = self.get_object(request, object_id)
+        named = product is not None and product.kind == CardKind.NAMED
         return import_page(
             self,
             request,
