@@ -33,7 +33,7 @@ HYPERMARKET = "Grand Panier, Exempleville"
 
 def tell_history(cast: Cast, products: dict[str, Product], *, at: datetime) -> None:
     """Two years of orders, oldest first."""
-    story = _Story(cast, products)
+    story = Story(cast, products)
 
     def ago(**period: float) -> datetime:
         return at - timedelta(**period)
@@ -63,7 +63,7 @@ def tell_history(cast: Cast, products: dict[str, Product], *, at: datetime) -> N
     expire_due(at=at)
 
 
-class _Story:
+class Story:
     """Camille's steps, each through the service that her click would call."""
 
     def __init__(self, cast: Cast, products: dict[str, Product]) -> None:

@@ -1,8 +1,4 @@
-"""Cards with places: their kinds, printed ones to register, and those in Camille's wallet.
-
-Printed cards to try: 2004 6631 8274 (3 places), 2004 6631 8290 (technology), and the named card
-3100 2004 0090 of somebody called Morvan.
-"""
+"""Cards with places: their kinds, printed ones to register, and those in Camille's wallet."""
 
 import uuid
 from dataclasses import dataclass
@@ -17,6 +13,9 @@ from wallet.services.shelve import shelve_next_piece
 from wallet.services.stock import start_import
 from wallet.states import CardKind, Technology
 
+# Printed cards that nobody has registered yet, for the reader to try.
+CARD_TO_REGISTER = "2004 6631 8274"  # 3 places
+NAMED_CARD_TO_REGISTER, SURNAME = "3100 2004 0090", "Morvan"
 WEEK = 0b0011111
 EVERY_TECHNOLOGY = tuple(Technology.values)
 GOOD_FR = (
@@ -75,8 +74,11 @@ KINDS = (
 )
 PRINTED = {
     "cine-1-techno": "numero;expiration\n2004 6631 8282;{day}\n2004 6631 8290;{day}\n",
-    "cine-3": "numero;expiration\n2004 4410 2291;{soon}\n2004 6631 8274;{day}\n",
-    "permanente": "numero;expiration;nom\n3100 2004 0082;{day};DUBREUIL\n3100 2004 0090;{day};MORVAN\n",
+    "cine-3": f"numero;expiration\n2004 4410 2291;{{soon}}\n{CARD_TO_REGISTER};{{day}}\n",
+    "permanente": (
+        "numero;expiration;nom\n3100 2004 0082;{day};DUBREUIL\n"
+        f"{NAMED_CARD_TO_REGISTER};{{day}};{SURNAME.upper()}\n"
+    ),
 }
 
 
@@ -103,7 +105,8 @@ def describe_places() -> None:
 
 def fill_wallet(cast: Cast, *, at: datetime) -> None:
     """What Camille was given and what she registered: lasting, ending soon, over, and named."""
-    _print_cards(cast, at=at)
+    registered_at = at - timedelta(days=16)
+    _print_cards(cast, at=registered_at - timedelta(days=30))
     today = programme_day(at)
     for slug, label, days_ago, days_left in (
         ("anniversaire", "Anniversaire", 9, 21),
@@ -124,14 +127,14 @@ def fill_wallet(cast: Cast, *, at: datetime) -> None:
         ("2004 4410 2291", CardKind.PLACES, ""),
         ("3100 2004 0082", CardKind.NAMED, "Dubreuil"),
     ):
-        register_card(customer_id=cast.member.pk, kind=kind, number=number, surname=surname, at=at)
+        register_card(customer_id=cast.member.pk, kind=kind, number=number, surname=surname, at=registered_at)
 
 
 def _print_cards(cast: Cast, *, at: datetime) -> None:
     """Printed cards come as an operator brings them: a CSV file for each kind."""
     days = {
-        "soon": f"{programme_day(at) + timedelta(days=26):%d/%m/%Y}",
-        "day": f"{add_months(programme_day(at), 14):%d/%m/%Y}",
+        "soon": f"{programme_day(at) + timedelta(days=72):%d/%m/%Y}",
+        "day": f"{add_months(programme_day(at), 16):%d/%m/%Y}",
     }
     for slug, lines in PRINTED.items():
         imported = start_import(

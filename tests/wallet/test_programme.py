@@ -14,7 +14,7 @@ from tests.wallet.factories_programme import make_cinema, make_film, make_screen
 from wallet.models import Cinema, Screening
 from wallet.services.screening import cancel_screening
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.wallet.urls_booking")]
+pytestmark = pytest.mark.django_db
 NOW = paris("2027-05-20", "18:00")
 TODAY = "2027-05-20"
 

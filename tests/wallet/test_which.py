@@ -19,13 +19,15 @@ from tests.wallet.factories_programme import (
 )
 from tests.wallet.test_programme import tickets
 from wallet.models import Card, Screening
+from wallet.selectors.eligibility import Misfit
 from wallet.selectors.programme import screening_lines
-from wallet.selectors.which import DayMisfit, which_places
+from wallet.selectors.which import which_places
 from wallet.services.block import block_card
 from wallet.services.screening import cancel_screening
+from wallet.services.send import send_card
 from wallet.views.which import weekdays_text
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.wallet.urls_booking")]
+pytestmark = pytest.mark.django_db
 NOW = paris("2027-05-19", "12:00")
 WEEKDAYS = 0b0011111
 
@@ -49,7 +51,7 @@ def page(client, day: str = "") -> str:
     return response.content.decode().replace("&#x27;", "'")
 
 
-def misfit(card: Card, on: date) -> DayMisfit | None:
+def misfit(card: Card, on: date) -> Misfit | None:
     answer = which_places(card.holder_id or 0, on=on, at=NOW)
     return {other.id: reason for other, reason in answer.others}.get(card.pk)
 
@@ -58,14 +60,14 @@ def test_the_day_of_the_screening_counts_not_that_of_the_booking(ada):  # S2.4, 
     card = make_place_card(ada, expires_on=date(2027, 5, 20), at=NOW)
     assert misfit(card, date(2027, 5, 19)) is None
     assert misfit(card, date(2027, 5, 20)) is None
-    assert misfit(card, date(2027, 5, 21)) is DayMisfit.EXPIRED
+    assert misfit(card, date(2027, 5, 21)) is Misfit.TOO_SHORT
 
 
 def test_a_five_of_seven_place_opens_monday_to_friday(ada):  # S2.6
     card = make_place_card(ada, make_card_product(weekdays=WEEKDAYS), at=NOW)
     fits = [misfit(card, date(2027, 5, day)) is None for day in range(24, 31)]  # Monday to Sunday
     assert fits == [True] * 5 + [False] * 2
-    assert misfit(card, date(2027, 5, 29)) is DayMisfit.WEEKDAY
+    assert misfit(card, date(2027, 5, 29)) is Misfit.WEEKDAY
 
 
 def test_blocked_empty_and_void_cards_fit_nothing(ada):
@@ -76,9 +78,17 @@ def test_blocked_empty_and_void_cards_fit_nothing(ada):
     answer = which_places(ada.pk, on=NOW.date(), at=NOW)
     assert answer.fitting == ()
     assert {card.id: reason for card, reason in answer.others} == {
-        blocked.pk: DayMisfit.BLOCKED,
-        empty.pk: DayMisfit.EMPTY,
+        blocked.pk: Misfit.BLOCKED,
+        empty.pk: Misfit.EMPTY,
     }
+
+
+def test_a_card_on_its_way_to_somebody_fits_nothing(ada):
+    card = make_place_card(ada, at=NOW)
+    send_card(
+        card_id=card.pk, sender_id=ada.pk, recipient="lou@essai.example", message="", language="fr", at=NOW
+    )
+    assert misfit(card, NOW.date()) is Misfit.SENT
 
 
 def test_only_ones_own_places_of_cinema_are_asked(ada):

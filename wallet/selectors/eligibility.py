@@ -4,11 +4,11 @@ The database's part of the rule is the ledger's: it refuses a place that is over
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from django.conf import settings
@@ -82,6 +82,21 @@ class ScreeningFacts:
     def spend(self) -> SpendContext:
         """What the ledger must know of a place spent here (S2.4)."""
         return SpendContext(outlet=self.cinema_code, valid_at=self.starts_at)
+
+
+class CardRule(Protocol):
+    """What the rule asks of any card, towards any screening. `weekdays`: Monday is the lowest bit."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def sent(self) -> bool: ...
+    @property
+    def expires_on(self) -> date: ...
+    @property
+    def weekdays(self) -> int: ...
+    @property
+    def technologies(self) -> Collection[str]: ...
 
 
 @dataclass(frozen=True)
@@ -174,19 +189,31 @@ def misfit(card: CardFacts, screening: ScreeningFacts) -> Misfit | None:
 
     The day that counts is the day of the programme: at one in the morning, still the evening before.
     """
+    reason = misfit_on(card, screening.programme_on) or misfit_in(
+        card, screening.technology, in_cinema=card.in_cinema
+    )
+    return reason or (Misfit.LIMIT if most_places(card) < 1 else None)
+
+
+def misfit_on(card: CardRule, on: date) -> Misfit | None:
+    """Why `card` opens no screening of the programme day `on` (S2.4, S2.6); None when it may open some."""
     if card.state != CardState.ACTIVE:
         return Misfit.VOID if card.state == CardState.VOID else Misfit.BLOCKED
     if card.sent:
         return Misfit.SENT
-    if card.expires_on < screening.programme_on:
+    if card.expires_on < on:
         return Misfit.TOO_SHORT
-    if not card.weekdays >> screening.programme_on.weekday() & 1:
-        return Misfit.WEEKDAY
-    if screening.technology not in card.technologies:
+    return None if card.weekdays >> on.weekday() & 1 else Misfit.WEEKDAY
+
+
+def misfit_in(card: CardRule, technology: str, *, in_cinema: bool) -> Misfit | None:
+    """Why `card`, on a day that it fits, does not open a screening shown in this way (S2.6).
+
+    `in_cinema`: whether it is good in the screening's cinema.
+    """
+    if technology not in card.technologies:
         return Misfit.TECHNOLOGY
-    if not card.in_cinema:
-        return Misfit.CINEMA
-    return Misfit.LIMIT if most_places(card) < 1 else None
+    return None if in_cinema else Misfit.CINEMA
 
 
 def most_places(card: CardFacts) -> int:
@@ -322,15 +349,20 @@ def _text(column: str) -> str:
     return f"COALESCE(NULLIF({column}_{ours}, ''), {column}_{first}, '')"
 
 
+def why_empty(left: Balance) -> Misfit:
+    """What has become of the places of a card that has none available."""
+    if left.held:
+        return Misfit.HELD
+    return Misfit.PENDING if left.pending else Misfit.EMPTY
+
+
 def _why_none(left: Balance, screening: ScreeningFacts) -> Misfit:
     """A card of the right kind gives nothing here: what stands in the way."""
     if left.available:
         if left.expires_next_at is not None and left.expires_next_at <= screening.starts_at:
             return Misfit.TOO_SHORT
         return Misfit.CINEMA if left.restricted else Misfit.BLOCKED  # its account is frozen
-    if left.held:
-        return Misfit.HELD
-    return Misfit.PENDING if left.pending else Misfit.EMPTY
+    return why_empty(left)
 
 
 def _means(card: CardFacts, left: int, usable: int, chosen: int) -> Means:

@@ -1,26 +1,19 @@
-"""Which places fit a day (S2.4, S2.5): the rule, pure, and a customer's cards held against it."""
+"""Which places fit a day: cards held against the one rule of `selectors.eligibility` (S2.4, S2.5)."""
 
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef
+
 from kernel.calendar import programme_day
-from ledger.selectors import balances
-from wallet.models import Card, CardProduct
+from ledger.selectors import Balance, balances
+from wallet.models import Card, CardProduct, ClaimLink
+from wallet.selectors.eligibility import Misfit, misfit_in, misfit_on, why_empty
 from wallet.selectors.programme import ScreeningLine
-from wallet.states import PLACE_KINDS, CardState
-
-
-class DayMisfit(StrEnum):
-    """Why a card opens no screening of a day."""
-
-    BLOCKED = "blocked"
-    EMPTY = "empty"
-    EXPIRED = "expired"
-    WEEKDAY = "weekday"
+from wallet.states import PLACE_KINDS, CardState, LinkState
 
 
 @dataclass(frozen=True)
@@ -34,31 +27,28 @@ class PlaceCard:
     product_name: str
     artwork: str
     last4: str
-    places_left: int
     expires_on: date
-    blocked: bool
+    state: str
+    sent: bool
+    left: Balance
     weekdays: int
     technologies: tuple[str, ...]
     cinemas: frozenset[int]
     cinema_names: tuple[str, ...]
     seats: int | None
 
-    def misfit(self, on: date) -> DayMisfit | None:
+    @property
+    def places_left(self) -> int:
+        return self.left.available
+
+    def misfit(self, on: date) -> Misfit | None:
         """Why it opens no screening of the programme day `on`; None when it opens some (S2.4, S2.6)."""
-        if self.blocked:
-            return DayMisfit.BLOCKED
-        if self.places_left <= 0:
-            return DayMisfit.EMPTY
-        if on > self.expires_on:
-            return DayMisfit.EXPIRED
-        if not self.weekdays >> on.weekday() & 1:
-            return DayMisfit.WEEKDAY
-        return None
+        return misfit_on(self, on) or (None if self.places_left > 0 else why_empty(self.left))
 
     def usable_at(self, line: ScreeningLine) -> int:
         """How many of its places this screening takes, on a day that it fits."""
-        elsewhere = bool(self.cinemas) and line.cinema_id not in self.cinemas
-        if elsewhere or line.technology not in self.technologies:
+        here = not self.cinemas or line.cinema_id in self.cinemas
+        if misfit_in(self, line.technology, in_cinema=here):
             return 0
         return self.places_left if self.seats is None else min(self.seats, self.places_left)
 
@@ -69,7 +59,7 @@ class DayAnswer:
 
     on: date
     fitting: tuple[PlaceCard, ...]
-    others: tuple[tuple[PlaceCard, DayMisfit], ...]
+    others: tuple[tuple[PlaceCard, Misfit], ...]
 
     @property
     def places(self) -> int:
@@ -94,15 +84,17 @@ def which_places(user_id: int, *, on: date, at: datetime) -> DayAnswer:
 def place_cards(user_id: int, *, at: datetime) -> list[PlaceCard]:
     """What a customer holds in places; cards over today or void are left out. Three queries."""
     held = Card.objects.filter(holder_id=user_id, kind__in=PLACE_KINDS, expires_on__gte=programme_day(at))
+    sent = ClaimLink.objects.filter(card=OuterRef("pk"), state=LinkState.OPEN, token_expires_at__gt=at)
     cards = list(
         held.exclude(state=CardState.VOID)
         .select_related("product")
+        .annotate(sent=Exists(sent))
         .defer("number_sealed", "where_text")
         .order_by("expires_on", "id")
     )
     left = balances([card.account_id for card in cards if card.account_id], at=at)
     cinemas = _cinemas_of({card.product_id for card in cards if card.product_id})
-    return [_place_card(card, left[card.account_id or 0].available, cinemas) for card in cards]
+    return [_place_card(card, left[card.account_id or 0], cinemas) for card in cards]
 
 
 def _cinemas_of(products: Iterable[int]) -> dict[int, dict[int, str]]:
@@ -114,7 +106,7 @@ def _cinemas_of(products: Iterable[int]) -> dict[int, dict[int, str]]:
     return found
 
 
-def _place_card(card: Card, left: int, cinemas: dict[int, dict[int, str]]) -> PlaceCard:
+def _place_card(card: Card, left: Balance, cinemas: dict[int, dict[int, str]]) -> PlaceCard:
     product = card.product
     assert product is not None
     return PlaceCard(
@@ -122,9 +114,10 @@ def _place_card(card: Card, left: int, cinemas: dict[int, dict[int, str]]) -> Pl
         product_name=product.name,
         artwork=card.artwork,
         last4=card.last4,
-        places_left=left,
         expires_on=card.expires_on,
-        blocked=card.state == CardState.BLOCKED,
+        state=card.state,
+        sent=card.sent,  # type: ignore[attr-defined]
+        left=left,
         weekdays=product.weekdays,
         technologies=tuple(product.technologies),
         cinemas=frozenset(cinemas[product.pk]),

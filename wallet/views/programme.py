@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from django.http import HttpRequest, HttpResponse
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
@@ -70,11 +70,8 @@ def day_asked(request: HttpRequest, *, at: datetime) -> DayChoice:
 
 
 def seats_address() -> str:
-    """The address under which each screening is booked, by its id; empty where nothing can be booked."""
-    try:
-        return reverse("booking:seats", args=[0]).removesuffix("0/")
-    except NoReverseMatch:
-        return ""
+    """The address under which each screening is booked, by its id."""
+    return reverse("booking:seats", args=[0]).removesuffix("0/")
 
 
 def _date(typed: str) -> date | None:

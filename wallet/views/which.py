@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -14,13 +15,21 @@ from kernel.calendar import programme_day
 from kernel.shortcuts import render_page
 from wallet.models import Film
 from wallet.models.places import EVERY_DAY
+from wallet.selectors.eligibility import Misfit
 from wallet.selectors.programme import Programme, ScreeningLine, programme
-from wallet.selectors.which import DayAnswer, DayMisfit, PlaceCard, which_places
+from wallet.selectors.which import DayAnswer, PlaceCard, which_places
 from wallet.states import Technology
 from wallet.views.cards import reader
 from wallet.views.programme import day_asked, seats_address
 
 FILMS_BESIDE = 8
+REASONS = {
+    Misfit.BLOCKED: gettext_noop("La carte est bloquée."),
+    Misfit.SENT: gettext_noop("Vous l'avez envoyée à quelqu'un."),
+    Misfit.PENDING: gettext_noop("Ses places ne sont pas encore utilisables."),
+    Misfit.HELD: gettext_noop("Ses places attendent le paiement d'une autre réservation."),
+    Misfit.EMPTY: gettext_noop("Plus aucune place n'y est disponible."),
+}
 
 
 @dataclass(frozen=True)
@@ -88,15 +97,14 @@ def _conditions(card: PlaceCard) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _reason(card: PlaceCard, misfit: DayMisfit) -> str:
-    texts = {
-        DayMisfit.BLOCKED: _("La carte est bloquée."),
-        DayMisfit.EMPTY: _("Plus aucune place n'y est disponible."),
-        DayMisfit.EXPIRED: _("La séance devrait avoir lieu au plus tard le %(day)s.")
-        % {"day": f"{card.expires_on:%d/%m/%Y}"},
-        DayMisfit.WEEKDAY: _("Elle ouvre des séances %(days)s.") % {"days": weekdays_text(card.weekdays)},
-    }
-    return texts[misfit]
+def _reason(card: PlaceCard, misfit: Misfit) -> str:
+    match misfit:
+        case Misfit.TOO_SHORT:
+            day = f"{card.expires_on:%d/%m/%Y}"
+            return _("La séance devrait avoir lieu au plus tard le %(day)s.") % {"day": day}
+        case Misfit.WEEKDAY:
+            return _("Elle ouvre des séances %(days)s.") % {"days": weekdays_text(card.weekdays)}
+    return _(REASONS[misfit])
 
 
 def _open_showings(found: Programme, answer: DayAnswer) -> list[OpenShowing]:
