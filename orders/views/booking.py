@@ -222,7 +222,7 @@ def _seats_page(
     most = settings.BOOKING_MAX_SEATS
     context = {
         **screening_context(screening),
-        "active": "wallet",
+        "active": "cinema",
         "number": form.data.get("places", "")[:20] if form else number,
         "form": form,
         "most": min(most, screening.seats_left) or most,
@@ -241,7 +241,7 @@ def _tariff_page(request: HttpRequest, page: Page, *, status: int = 200) -> Http
     all_shown = "toutes" in data or any(row["count"] or row["problem"] for row in rows[CARDS_SHOWN:])
     context = {
         **screening_context(screening),
-        "active": "wallet",
+        "active": "cinema",
         "page": page,
         "tariff": found,
         "rows": rows if all_shown else rows[:CARDS_SHOWN],

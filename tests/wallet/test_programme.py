@@ -147,10 +147,18 @@ def test_a_day_that_cannot_be_shown_is_said_beside_the_field(client, typed, says
 
 def test_an_empty_day_leads_to_the_next_one_with_a_screening(client):
     make_screening(paris("2027-05-29"), at=NOW)
-    text = programme(client)
+    text = programme(client, jour=TODAY)
     assert "Aucune séance ce jour-là" in text
     assert "samedi 29 mai" in text
     assert "?jour=2027-05-29" in text
+
+
+def test_when_all_of_today_has_begun_the_page_opens_on_the_next_day_with_something_to_see(client):
+    make_screening(paris(TODAY, "18:30"), at=NOW)
+    make_screening(paris("2027-05-22"), at=NOW)
+    with time_machine.travel(paris(TODAY, "18:31"), tick=False):
+        assert "Samedi 22 mai 2027" in programme(client)
+        assert "Jeudi 20 mai 2027" in programme(client, jour=TODAY)
 
 
 def test_before_anything_is_announced_the_page_says_so(client):

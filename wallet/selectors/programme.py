@@ -146,10 +146,12 @@ def screening_lines(on: date, *, at: datetime) -> list[ScreeningLine]:
 
 
 def programme_days(*, at: datetime) -> list[date]:
-    """The days from today on that have a screening, within four months, in one query."""
+    """The days from today on that have a screening still to begin, within four months, in one query."""
     today = programme_day(at)
     open_ones = Screening.objects.filter(
-        state=ScreeningState.OPEN, programme_on__range=(today, today + timedelta(days=DAYS_AHEAD))
+        state=ScreeningState.OPEN,
+        programme_on__range=(today, today + timedelta(days=DAYS_AHEAD)),
+        starts_at__gt=at,
     )
     return list(open_ones.order_by("programme_on").values_list("programme_on", flat=True).distinct())
 

@@ -23,10 +23,9 @@ FARTHEST = timedelta(days=730)
 
 @dataclass(frozen=True)
 class DayChoice:
-    """The day asked for. `error`: why another one is shown instead."""
+    """The day to show. `error`: why it is not the one asked for."""
 
     on: date
-    typed: str
     error: str = ""
 
 
@@ -34,10 +33,11 @@ class DayChoice:
 @require_safe
 def programme_page(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
-    day = day_asked(request, at=now)
+    open_days = programme_days(at=now)
+    # Late at night nobody asks for what has begun.
+    day = day_asked(request, at=now, instead=open_days[0] if open_days else None)
     wanted = Wanted(*(request.GET.get(name, "")[:40] for name in ("cinema", "film", "technologie")))
     found = programme(day.on, wanted=wanted, at=now)
-    open_days = programme_days(at=now)
     shown, rest = _page(found, request.GET.get("apres", ""))
     context = {
         "active": "cinema",
@@ -54,19 +54,19 @@ def programme_page(request: HttpRequest) -> HttpResponse:
     return render_page(request, "cinema/programme.html", context, fragment="programme")
 
 
-def day_asked(request: HttpRequest, *, at: datetime) -> DayChoice:
-    """`?jour=2027-05-20`; today when nothing is asked, or nothing that can be shown."""
+def day_asked(request: HttpRequest, *, at: datetime, instead: date | None = None) -> DayChoice:
+    """`?jour=2027-05-20`; `instead` (or today) when nothing is asked, today when it cannot be shown."""
     typed, today = request.GET.get("jour", "")[:20], programme_day(at)
     if not typed:
-        return DayChoice(today, today.isoformat())
+        return DayChoice(instead or today)
     on = _date(typed)
     if on is None:
-        return DayChoice(today, today.isoformat(), _("Cette date n'existe pas. Voici le programme du jour."))
+        return DayChoice(today, _("Cette date n'existe pas. Voici le programme du jour."))
     if on < today:
-        return DayChoice(today, today.isoformat(), _("Ce jour est passé. Voici le programme du jour."))
+        return DayChoice(today, _("Ce jour est passé. Voici le programme du jour."))
     if on > today + FARTHEST:
-        return DayChoice(today, today.isoformat(), _("Ce jour est trop loin. Voici le programme du jour."))
-    return DayChoice(on, on.isoformat())
+        return DayChoice(today, _("Ce jour est trop loin. Voici le programme du jour."))
+    return DayChoice(on)
 
 
 def seats_address() -> str:
