@@ -62,7 +62,7 @@ HOUSES = (
         "verger",
         "Le Verger",
         "Exempleville",
-        "2 place des Pommiers, 00100 Exempleville",
+        "2 place des Pommiers",
         (
             Room("Salle 1", 210, IMAX, ("14:00", "17:15", "20:30")),
             Room("Salle 2", 120, FLAT, ("13:45", "16:30", "19:15", "22:00")),
@@ -74,7 +74,7 @@ HOUSES = (
         "halles",
         "Les Halles Vertes",
         "Valfleury",
-        "18 quai des Tanneurs, 00200 Valfleury",
+        "18 quai des Tanneurs",
         (
             Room("Salle A", 160, DOLBY, ("14:15", "17:30", "20:45")),
             Room("Salle B", 110, THREE_D, ("14:00", "16:45", "19:30")),
@@ -85,7 +85,7 @@ HOUSES = (
         "lune",
         "La Demi-Lune",
         "Les Ormes",
-        "5 rue du Vieux-Four, 00300 Les Ormes",
+        "5 rue du Vieux-Four",
         (
             Room("Grande salle", 140, FLAT, ("14:30", "17:45", "20:30")),
             Room("Petite salle", 24, FLAT, ("16:00", "19:00", "21:30")),

@@ -38,7 +38,7 @@ from tests.wallet.cinema_factories import (
     make_screening,
     paris,
 )
-from wallet.models import Card
+from wallet.models import Card, Cinema, Film, Screening
 from wallet.states import BookingState
 
 FRENCH = re.compile(
@@ -127,6 +127,10 @@ def proper_names() -> list[str]:
     names = [*NAMES, *Organisation.objects.values_list("name", flat=True)]
     names += Site.objects.values_list("name", flat=True)
     names += Product.objects.values_list("brand", flat=True)
+    names += Film.objects.values_list("title", flat=True)
+    for field in ("name", "city", "address"):
+        names += Cinema.objects.exclude(**{field: ""}).values_list(field, flat=True)
+    names += Screening.objects.order_by("room").values_list("room", flat=True).distinct()
     names += Transfer.objects.values_list("note", flat=True)
     names += [
         value for row in User.objects.values_list("first_name", "last_name", "address_line1") for value in row

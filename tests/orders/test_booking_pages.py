@@ -48,7 +48,7 @@ def test_a_confirmed_booking_shows_its_code_papers_and_what_paid(reader, custome
     page = reader.get(at("detail", booking))
     words, html = text(page), page.content.decode()
     assert booking.code in words
-    assert 'class="qr ticket" src="data:image/svg+xml' in html
+    assert 'class="qr large" src="data:image/svg+xml' in html
     assert at("ticket", booking) in html
     assert at("calendar", booking) in html
     assert f"•••• {card.last4} 2 places" in words
