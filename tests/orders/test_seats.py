@@ -527,6 +527,18 @@ def test_a_dispute_won_leaves_seats_that_are_kept(ada, screening):
     assert (states(booking), Refund.objects.count()) == (("confirmed", "fulfilled"), 0)
 
 
+def test_a_screening_moved_to_and_fro_tells_of_each_move(ada, screening):
+    from orders.tasks import screening_moved
+
+    booking, _ = book(ada, screening, 1, means={make_place_card(ada, 1): 1})
+    for days in (1, 0, 1):
+        there = screening.starts_at + timedelta(days=days)
+        move_screening(screening_id=screening.pk, starts_at=there, at=timezone.now())
+        screening_moved(str(booking.id))
+        screening_moved(str(booking.id))
+    assert mails() == ["screening_moved"] * 3
+
+
 def test_who_booked_a_screening_that_moves_is_told_once_per_move(ada, screening):
     from orders.tasks import screening_moved, seats_confirmed
 
