@@ -71,9 +71,14 @@ class Choice:
 
 
 class BookForm(forms.Form):
-    """What comes with the choice: the key of this try, and the terms when something is to pay (S3.5)."""
+    """What comes with the choice: the key of this try, and the terms when something is to pay (S3.5).
+
+    `debut` and `prix`: the hour and the price of a seat that the page showed. Nothing else is booked.
+    """
 
     cle = forms.UUIDField()
+    debut = forms.DateTimeField(required=False)
+    prix = forms.IntegerField(min_value=1, max_value=_LARGEST_ID, required=False)
     conditions = forms.IntegerField(min_value=1, max_value=_LARGEST_ID, required=False)
     cgv = forms.BooleanField(required=False)
 

@@ -1,6 +1,7 @@
 """Booking seats: part of the addresses under `cinema/`."""
 
 from django.urls import path, register_converter
+from django.urls.converters import IntConverter
 
 from orders.views import booking, reservations
 
@@ -17,13 +18,20 @@ class BookingNumber:
         return value if isinstance(value, str) else f"RES-{value}"
 
 
+class ScreeningId(IntConverter):
+    """No longer than an id can be: the database need not hear of the others."""
+
+    regex = "[0-9]{1,18}"
+
+
 register_converter(BookingNumber, "booking")
+register_converter(ScreeningId, "screening")
 
 app_name = "booking"
 
 urlpatterns = [
-    path("seances/<int:pk>/", booking.seats, name="seats"),
-    path("seances/<int:pk>/tarifs/", booking.tariffs, name="tariffs"),
+    path("seances/<screening:pk>/", booking.seats, name="seats"),
+    path("seances/<screening:pk>/tarifs/", booking.tariffs, name="tariffs"),
     path("reservations/", reservations.booking_list, name="list"),
     path("reservations/<booking:number>/", reservations.detail, name="detail"),
     path("reservations/<booking:number>/suivi/", reservations.status, name="status"),

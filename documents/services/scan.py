@@ -1,5 +1,6 @@
-"""Reading barcodes off a photograph that somebody sends: bounded in bytes, pixels and kinds of file."""
+"""Reading barcodes off a photograph that somebody sends: bounded in bytes, pixels, passes and kinds."""
 
+import re
 from typing import BinaryIO
 
 import zxingcpp
@@ -11,6 +12,11 @@ LARGEST_BYTES = 12 * 1024 * 1024
 LARGEST_PIXELS = 64_000_000  # what a telephone's camera makes today
 # Formats without their own scale are unpacked whole before they are made smaller.
 LARGEST_UNSCALED_PIXELS = 24_000_000
+# A JPEG may be drawn in passes over the whole picture, each a few bytes long. A camera's has ten or so.
+MOST_PASSES = 50
+MOST_SEGMENTS = 1000
+_MARKER = re.compile(rb"\xff([\x02-\xcf\xd8-\xfe])")  # neither stuffing, nor a restart, nor fill
+_END, _PASS = b"\xd9", b"\xda"
 SIDE = 2000  # pixels; a long barcode across half a photograph still has three for its thinnest bar
 FORMATS = ("JPEG", "PNG", "WEBP")
 SYMBOLOGIES = zxingcpp.barcode_formats_from_str("Code128,Code39,EAN13,ITF,QRCode,DataMatrix")
@@ -23,6 +29,7 @@ def read_codes(photo: BinaryIO, *, size: int) -> list[str]:
     """
     if size > LARGEST_BYTES:
         raise PhotoTooLarge(f"{size} bytes")
+    _refuse_slow(photo)
     picture = _opened(photo)
     found = zxingcpp.read_barcodes(picture, formats=SYMBOLOGIES, text_mode=zxingcpp.TextMode.Plain)
     return list(dict.fromkeys(code.text for code in found if code.text))
@@ -43,6 +50,24 @@ def _opened(photo: BinaryIO) -> Image.Image:
     except (OSError, SyntaxError, ValueError, EOFError) as problem:
         # What Pillow's readers raise for files that are cut short or built wrongly.
         raise PhotoUnreadable(type(problem).__name__) from problem
+
+
+def _refuse_slow(photo: BinaryIO) -> None:
+    """A file of a few hundred kilobytes can keep a processor busy for hours: its passes are counted first.
+
+    The marks of a JPEG are followed from one to the next, as what lies between may look like them.
+    """
+    data = photo.read()
+    photo.seek(0)
+    if not data.startswith(b"\xff\xd8"):
+        return
+    place, passes, segments = 2, 0, 0
+    while (found := _MARKER.search(data, place)) and found[1] != _END:
+        passes += found[1] == _PASS
+        segments += 1
+        if passes > MOST_PASSES or segments > MOST_SEGMENTS:
+            raise PhotoUnreadable(f"{passes} passes in {segments} segments")
+        place = found.end() + int.from_bytes(data[found.end() : found.end() + 2])
 
 
 def _refuse_large(picture: Image.Image) -> None:

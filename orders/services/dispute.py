@@ -4,17 +4,20 @@ The bank takes the money back the day a dispute opens, so the cards that it paid
 decides nobody spends them, whoever holds them. Won, they run again; lost, they stay blocked for an operator.
 """
 
+from contextlib import suppress
 from datetime import datetime
 
 from django.db import transaction
 
 from kernel.money import format_minor
+from orders.errors import NothingToRefund
 from orders.models import Order, Payment, Refund
 from orders.services.lock import lock_order_of_payment
 from orders.services.move_payment import move_payment
-from orders.services.refund import refunded_minor
-from orders.states import PAYMENT_MACHINE, PaymentState
+from orders.services.refund import refunded_minor, request_refund
+from orders.states import PAYMENT_MACHINE, OrderState, PaymentState
 from outbox.services.alarm import raise_alarm
+from wallet.selectors.bookings import has_seats
 from wallet.services.contest import Stopped, condemn_batch, freeze_batch, release_batch
 
 
@@ -41,11 +44,21 @@ def note_dispute(*, payment_id: int, target: PaymentState, at: datetime) -> None
 def win_dispute(order: Order, payment: Payment, *, at: datetime) -> None:
     """The bank decided for us: the payment is what it was, and its cards can be spent again.
 
+    Seats that were given back while the bank had their money are refunded now (S2.5).
     The caller holds the locks of both; the payment is `DISPUTED`.
     """
     move_payment(payment, _before_the_dispute(payment), at=at)
     if _paid_for_cards(payment):
         release_batch(batch=_batch(order), note=f"{payment.reference} dispute won", at=at)
+        _refund_seats_given_back(order, at=at)
+
+
+def _refund_seats_given_back(order: Order, *, at: datetime) -> None:
+    """An order that is being refunded already is left to that refund."""
+    if order.booking_id is None or has_seats(order.booking_id) or order.state != OrderState.FULFILLED:
+        return
+    with suppress(NothingToRefund):
+        request_refund(order_id=order.pk, reason="seats given back while contested", at=at)
 
 
 def _before_the_dispute(payment: Payment) -> PaymentState:

@@ -9,6 +9,7 @@ from django.urls import reverse
 from accounts.selectors import customer_identity
 from kernel.calendar import PARIS
 from outbox.services.mail import queue_mail
+from wallet.selectors.booking_lists import moves_of
 from wallet.selectors.bookings import BookingDetail, booking_detail
 from wallet.states import BookingState
 
@@ -34,15 +35,15 @@ def tell_called_off(found: BookingDetail, *, refund_minor: int, at: datetime) ->
 
 
 def tell_moved(*, booking_id: int, at: datetime) -> None:
-    """The screening takes place at another time, to keep or to cancel. Once per booking and new start."""
+    """The screening takes place at another time, to keep or to cancel. Once per booking and move."""
     found = booking_detail(booking_id=booking_id)
     if found is None or not found.booking.is_live or found.booking.moved_from is None:
         return
     before = found.booking.moved_from
     facts = {"moved_from_day": _local(before, "%d/%m/%Y"), "moved_from_time": _local(before, "%H:%M")}
-    _to_customer(
-        "screening_moved", found, facts, at, ref=f"{booking_id}:{found.screening.starts_at:%Y%m%d%H%M}"
-    )
+    # By count and not by hour: a screening may come back to an hour that it had before.
+    move = moves_of(found.screening.id).count
+    _to_customer("screening_moved", found, facts, at, ref=f"{booking_id}:{move}")
 
 
 def _to_customer(

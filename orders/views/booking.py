@@ -141,6 +141,8 @@ def _book(request: HttpRequest, page: Page) -> HttpResponse:
             means=page.choice.means,
             terms_id=page.form.cleaned_data.get("conditions") if page.to_pay else None,
             at=timezone.now(),
+            starts_at=page.form.cleaned_data.get("debut"),
+            price_minor=page.form.cleaned_data.get("prix"),
         )
     except DomainError as refusal:
         return _refused(request, page, refusal)

@@ -254,6 +254,36 @@ def test_a_screening_that_closed_meanwhile_is_said_and_nothing_is_booked(
     assert (places_left(card), Booking.objects.count()) == (5, 0)
 
 
+def shown(reader: Client, screening: Screening, seats: int) -> dict[str, str]:
+    """What the tariff page says of its screening, for `send`."""
+    page = reader.get(reverse("booking:tariffs", args=[screening.pk]), {"places": seats}).content.decode()
+    return dict(re.findall(r'name="(debut|prix)" value="([^"]+)"', page))
+
+
+def test_a_price_that_rose_meanwhile_is_shown_before_anybody_pays_it(reader, screening, terms):
+    page = shown(reader, screening, 2)
+    Screening.objects.filter(pk=screening.pk).update(price_minor=2500)
+    refused = send(reader, screening, 2, **agreed(terms), **page)
+    assert refused.status_code == 422
+    assert "vérifiez le jour, l'heure et le prix" in text(refused)
+    assert "50,00 €" in text(refused)
+    assert (taken(screening), Booking.objects.count()) == (0, 0)
+    again = send(reader, screening, 2, **agreed(terms), **shown(reader, screening, 2))
+    assert again.status_code == 303
+
+
+def test_an_hour_that_moved_meanwhile_is_shown_before_any_place_is_spent(reader, customer, screening):  # S2.4
+    card = make_place_card(customer, 5)
+    page = shown(reader, screening, 2)
+    now = timezone.now()
+    move_screening(screening_id=screening.pk, starts_at=screening.starts_at + timedelta(days=1), at=now)
+    refused = send(reader, screening, 2, {card: 2}, **page)
+    assert refused.status_code == 422
+    assert "vérifiez le jour, l'heure et le prix" in text(refused)
+    assert (places_left(card), Booking.objects.count()) == (5, 0)
+    assert send(reader, screening, 2, {card: 2}, **shown(reader, screening, 2)).status_code == 303
+
+
 def test_a_card_used_elsewhere_meanwhile_is_said_beside_it(reader, customer, screening):
     card = make_place_card(customer, 3)
     book(make_screening(), customer, 2, means={card: 2})

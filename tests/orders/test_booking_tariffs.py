@@ -102,7 +102,9 @@ def test_a_screening_that_cannot_be_booked_says_why_and_offers_no_form(reader, f
 
 def test_an_unknown_screening_is_not_found(reader):
     for name in ("booking:seats", "booking:tariffs"):
-        assert reader.get(reverse(name, args=[999]) + "?places=1").status_code == 404
+        address = reverse(name, args=[0])
+        for number in (999, 2**63, 10**30):
+            assert reader.get(address.replace("/0/", f"/{number}/") + "?places=1").status_code == 404
 
 
 # --- which places -----------------------------------------------------------------------------------------

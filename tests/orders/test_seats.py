@@ -10,7 +10,7 @@ from accounts.models import User
 from ledger.services.audit import audit
 from ledger.services.freeze import freeze
 from orders.errors import OrderingNotOpen, OrderNotCancellable, TermsNotCurrent, TotalTooSmall
-from orders.gateways.base import GatewayUnavailable
+from orders.gateways.base import GatewayUnavailable, PspState, PspStatus
 from orders.models import Invoice, Order, OrderEvent, Payment, Product, Refund
 from orders.services.cancel import cancel_order, expire_order
 from orders.services.invoice import issue_credit_note, issue_invoice
@@ -20,7 +20,7 @@ from orders.services.review import accept_review, reject_review
 from orders.services.seat_end import call_off_seats, cancel_seats
 from orders.services.seat_hold import end_hold
 from orders.services.seats import SEAT_SLUG, book_and_order
-from orders.services.settle import settle_payment
+from orders.services.settle import apply_state, settle_payment
 from orders.states import OrderState, PaymentState
 from outbox.models import Job, Mail
 from sandbox.gateway import SandboxBank
@@ -501,6 +501,42 @@ def test_a_booking_that_its_customer_cancelled_is_not_told_of_the_screening(ada,
     cancel_booking(booking_id=booking.id, at=timezone.now())
     call_off_seats(booking_id=booking.id, at=timezone.now())
     assert mails() == []
+
+
+def test_a_dispute_won_after_the_seats_went_back_refunds_them(ada, screening):
+    # S2.5
+    card = make_place_card(ada, 1)
+    booking, order = book(ada, screening, 2, means={card: 1})
+    payment = pay(order)
+    disputed = PspState(payment.psp_id, PspStatus.DISPUTED, payment.amount_minor, "EUR")
+    apply_state(payment_id=payment.pk, evidence=disputed, at=timezone.now())
+    went = cancel_seats(booking_id=booking.id, customer_id=ada.pk, at=timezone.now())
+    assert (went.places, went.refund_minor, Refund.objects.count()) == (1, 0, 0)  # the bank has the money
+    for _ in range(2):
+        pay_order(payment_id=payment.pk, evidence=paid_evidence(payment), at=timezone.now())
+    assert Refund.objects.get().amount_minor == 1150
+    assert states(booking) == ("cancelled", "refund_pending")
+
+
+def test_a_dispute_won_leaves_seats_that_are_kept(ada, screening):
+    booking, order = book(ada, screening, 1)
+    payment = pay(order)
+    disputed = PspState(payment.psp_id, PspStatus.DISPUTED, payment.amount_minor, "EUR")
+    apply_state(payment_id=payment.pk, evidence=disputed, at=timezone.now())
+    pay_order(payment_id=payment.pk, evidence=paid_evidence(payment), at=timezone.now())
+    assert (states(booking), Refund.objects.count()) == (("confirmed", "fulfilled"), 0)
+
+
+def test_a_screening_moved_to_and_fro_tells_of_each_move(ada, screening):
+    from orders.tasks import screening_moved
+
+    booking, _ = book(ada, screening, 1, means={make_place_card(ada, 1): 1})
+    for days in (1, 0, 1):
+        there = screening.starts_at + timedelta(days=days)
+        move_screening(screening_id=screening.pk, starts_at=there, at=timezone.now())
+        screening_moved(str(booking.id))
+        screening_moved(str(booking.id))
+    assert mails() == ["screening_moved"] * 3
 
 
 def test_who_booked_a_screening_that_moves_is_told_once_per_move(ada, screening):

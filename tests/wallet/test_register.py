@@ -483,6 +483,24 @@ def test_a_body_of_too_many_bytes_is_refused_before_it_is_read(client, ada):
     assert "trop lourde" in answer.content.decode()
 
 
+def test_a_photograph_drawn_in_thousands_of_passes_is_refused_before_it_costs_hours(client, ada):
+    content = BytesIO()
+    Image.new("L", (400, 300), 128).save(content, "JPEG", progressive=True)
+    plain = content.getvalue()
+    last = plain[plain.rindex(b"\xff\xda") : -2]
+    with patch("PIL.Image.open", side_effect=AssertionError("unpacked")):
+        answer = send_photo(client, plain[:-2] + 5000 * last + plain[-2:])
+    assert answer.status_code == 422
+    assert "pas une photo lisible" in answer.content.decode()
+
+
+def test_a_telephones_progressive_photograph_is_read_with_whatever_is_behind_it(client, ada):
+    picture = BytesIO()
+    Image.open(BytesIO(photo_of(NUMBER))).save(picture, "JPEG", progressive=True, quality=95)
+    answer = send_photo(client, picture.getvalue() + 100 * b"film\xff\xda\x00\x02")
+    assert NUMBER in answer.content.decode()
+
+
 def test_photographs_are_counted(client, ada, settings):
     settings.ACCOUNT_RATE_LIMITS = settings.ACCOUNT_RATE_LIMITS | {"scan_card": "1/h/user"}
     assert send_photo(client, photo_of(NUMBER)).status_code == 200

@@ -104,6 +104,11 @@ def is_held(booking_id: int) -> bool:
     return Booking.objects.filter(pk=booking_id, state=BookingState.HELD).exists()
 
 
+def has_seats(booking_id: int) -> bool:
+    """Whether a booking is held or confirmed. One query; sure only under the lock of its order."""
+    return Booking.objects.filter(pk=booking_id, state__in=LIVE_BOOKINGS).exists()
+
+
 def bookings_of(customer_id: int) -> QuerySet[Booking]:
     """The customer's bookings with their screenings, newest first, for `kernel.paging.page_by_key`.
 
