@@ -81,6 +81,7 @@ INSTALLED_APPS = [
     "documents",
     "accounts",
     "wallet",
+    "loyalty",
     "orders",
     *(["sandbox"] if SANDBOX else []),
 ]
