@@ -150,6 +150,10 @@ class RedemptionClosed(DomainError):
     """The points are no longer set aside, or are already given back."""
 
 
+class PointsFrozen(DomainError):
+    """The points account gives nothing out: an operator or the audit froze it."""
+
+
 class OneTimeCodeRefused(DomainError):
     """The code is unknown, older than 60 seconds, or was used (S4.12)."""
 

@@ -80,7 +80,7 @@ def _read(raw: Mapping[str, Any], report: Report) -> Rules:
         birthday=_birthday(raw, report),
         tiers=tiers,
         idle_resets_tier=raw.get("idle_resets_tier") is True,
-        cap_bp=_number(redemption, "cap_bp", report, default=0, most=BASIS),
+        cap_bp=_number(redemption, "cap_bp", report, prefix="redemption.", default=0, most=BASIS),
         excluded_categories=tuple(_words(redemption, "excluded_categories", report)),
         rewards=_rewards(raw, report),
         promotion_days=_number(

@@ -49,6 +49,8 @@ class Member(models.Model):
     state = models.CharField(_("état"), max_length=9, choices=MemberState, default=MemberState.ACTIVE)
     tier = models.CharField(_("statut"), max_length=20, blank=True)
     era = models.PositiveIntegerField(default=1)
+    span = models.PositiveIntegerField(default=1)  # the first era that lifetime purchases are counted from
+    purchases_made = models.PositiveIntegerField(default=0)
     lifetime_minor = models.PositiveBigIntegerField(_("achats cumulés (centimes)"), default=0)
     last_purchase_at = models.DateTimeField(_("dernier achat"), null=True, blank=True)
     idle_until = models.DateTimeField(_("fin par inactivité"), null=True, blank=True)

@@ -29,7 +29,11 @@ class Purchase(models.Model):
     earned_minor = models.PositiveBigIntegerField(_("points gagnés"), default=0)
     lifetime_before_minor = models.PositiveBigIntegerField()
     tier = models.CharField(_("statut"), max_length=20, blank=True)
+    tier_after = models.CharField(max_length=20, blank=True)
+    debt_paid_minor = models.PositiveBigIntegerField(default=0)
+    rank = models.PositiveIntegerField()  # of the member's purchases, from 1
     era = models.PositiveIntegerField()
+    span = models.PositiveIntegerField()
     occurred_at = models.DateTimeField(_("le"))
 
     class Meta:
@@ -48,6 +52,7 @@ class Purchase(models.Model):
             models.CheckConstraint(
                 condition=Q(channel__in=Channel.values), name="loyalty_purchase_channel_known"
             ),
+            models.UniqueConstraint(fields=["member", "rank"], name="loyalty_purchase_rank"),
         ]
         indexes = [
             models.Index(name="loyalty_purchase_member", fields=["member", "occurred_at"]),
@@ -93,8 +98,9 @@ class Accrual(models.Model):
     charged_minor = models.PositiveBigIntegerField(default=0)
     idle = models.BooleanField(default=False)
     era = models.PositiveIntegerField()
+    span = models.PositiveIntegerField()
+    rank = models.PositiveIntegerField()  # purchases made by then
     lifetime_minor = models.PositiveBigIntegerField(default=0)
-    tier = models.CharField(max_length=20, blank=True)
     year = models.PositiveSmallIntegerField(null=True)  # of the birthday
     withdrawn = models.BooleanField(default=False)  # a welcome that its first purchase took with it
     credited_at = models.DateTimeField()
