@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q, Sum
+from django.db.models import F, Q, Sum
 from django.db.models.query import RawQuerySet
 
 from kernel.calendar import FAR_FUTURE
 from ledger.models import Account, Lot, LotMove, Transfer
-from ledger.states import AccountKind, HoldState, SpendContext, TransferRecord
+from ledger.states import AccountKind, HoldState, OwnKind, Restriction, SpendContext, TransferRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,24 @@ class Entry:
     amount: int
     balance_after: int
     note: str
+
+
+@dataclass(frozen=True, slots=True)
+class LotState:
+    """A lot as it stands. `origin` is the transfer that made it."""
+
+    id: int
+    origin: UUID
+    amount: int
+    remaining: int
+    activates_at: datetime
+    expires_at: datetime
+    restriction: Restriction
+
+    def fits(self, spend: SpendContext, *, at: datetime) -> bool:
+        """Whether it may be spent at `at` in these circumstances."""
+        outlets = self.restriction.outlets
+        return self.activates_at <= at < self.expires_at and (not outlets or spend.outlet in outlets)
 
 
 def balance(account_id: int, *, at: datetime) -> Balance:
@@ -100,6 +118,35 @@ def is_frozen(account_id: int) -> bool:
     return Account.objects.filter(pk=account_id, frozen=True).exists()
 
 
+def open_lots(account_id: int) -> list[LotState]:
+    """Lots with something left, in spending order; those that are over too, until they are swept. One
+    query.
+    """
+    lots = Lot.objects.filter(account_id=account_id, is_open=True)
+    return [_lot_state(lot) for lot in lots.order_by("expires_at", "activates_at", "pk")]
+
+
+def lots_made_by(transfer_ids: Iterable[UUID]) -> dict[UUID, LotState]:
+    """The lot that each of these credits made. One query."""
+    made = LotMove.objects.filter(transfer_id__in=list(transfer_ids), lot__origin_id=F("transfer_id"))
+    return {move.transfer_id: _lot_state(move.lot) for move in made.select_related("lot")}
+
+
+def lots_taken_by(transfer_id: UUID) -> list[LotState]:
+    """The lots that a debit or a hold took from, as they are now. One query."""
+    moves = LotMove.objects.filter(transfer_id=transfer_id, delta__lt=0).select_related("lot")
+    return [_lot_state(move.lot) for move in moves.order_by("pk")]
+
+
+def expired_of(account_id: int, lot_ids: Iterable[int]) -> dict[int, int]:
+    """How much of each lot went by expiry, in minor units. One query over the account's expiries."""
+    expiries = LotMove.objects.filter(
+        account_id=account_id, leads=True, transfer__kind=OwnKind.EXPIRY.value
+    ).values("transfer_id")
+    parts = LotMove.objects.filter(transfer_id__in=expiries, lot_id__in=list(lot_ids), delta__lt=0)
+    return {lot: -total for lot, total in parts.order_by().values_list("lot_id").annotate(Sum("delta"))}
+
+
 def system_net(code: str, unit: str) -> int:
     """What a system account has received minus what it has given, in minor units.
 
@@ -137,6 +184,18 @@ def _sum_up(parts: list[_Part], at: datetime) -> Balance:
         expires_next_at=soonest,
         expires_next=sum(p.amount for ends, p in usable if ends == soonest),
         activates_next_at=min((starts for starts, _ in pending), default=None),
+    )
+
+
+def _lot_state(lot: Lot) -> LotState:
+    return LotState(
+        id=lot.pk,
+        origin=lot.origin_id,
+        amount=lot.amount,
+        remaining=lot.remaining,
+        activates_at=lot.activates_at,
+        expires_at=lot.expires_at,
+        restriction=lot.restriction,
     )
 
 
