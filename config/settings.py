@@ -228,7 +228,12 @@ ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
-ACCOUNT_RATE_LIMITS = {"identification_key": env.str("KEY_CHECKS_RATE", "10/m/ip,40/h/ip")}
+ACCOUNT_RATE_LIMITS = {
+    "identification_key": env.str("KEY_CHECKS_RATE", "10/m/ip,40/h/ip"),
+    # `key` is the card's number: many accounts together must not guess at one card either.
+    "register_card": env.str("CARD_TRIES_RATE", "10/m/user,40/h/user,20/m/ip,100/h/ip,10/h/key"),
+    "scan_card": env.str("CARD_PHOTOS_RATE", "10/m/user,100/h/user,20/m/ip"),
+}
 MFA_ADAPTER = "accounts.adapter.MfaAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True
@@ -324,6 +329,7 @@ SANDBOX_CONFIRM_AFTER = env.int("SANDBOX_CONFIRM_AFTER", 8)
 ISSUERS = {
     "own": "wallet.issuers.own.OwnIssuer",
     "stock": "wallet.issuers.stock.StockIssuer",
+    "places": "wallet.issuers.places.PlacesIssuer",
 }
 ISSUE_DELAY_MIN = env.int("ISSUE_DELAY_MIN", 7200 if PRODUCTION else 8)
 ISSUE_DELAY_MAX = env.int("ISSUE_DELAY_MAX", 14400 if PRODUCTION else 16)

@@ -7,6 +7,14 @@ class BarcodeTextUnfit(DomainError):
     """The text is empty, too long, or has characters that the symbology can't carry."""
 
 
+class PhotoTooLarge(DomainError):
+    """The photograph has more bytes or pixels than are looked at."""
+
+
+class PhotoUnreadable(DomainError):
+    """The file is no JPEG, PNG or WebP picture, or a damaged one."""
+
+
 class RenderingFailed(DomainError):
     """The template asked for something outside itself, or the engine could not lay it out."""
 

@@ -4,9 +4,12 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
 from babel.numbers import format_currency
+from django.utils import translation
+from django.utils.translation import ngettext
 from moneyed import Money
 
 BASIS = 10_000
+PLACE = "PLACE"  # The unit of cinema places: no currency, and one place is one minor unit.
 
 
 def price_after_discount(face_minor: int, quantity: int, rate_bp: int) -> int:
@@ -30,8 +33,16 @@ def to_minor(money: Money) -> int:
 
 
 @lru_cache(maxsize=8192)  # a page shows the same few amounts again and again; Babel takes 50 µs for each
-@lru_cache(maxsize=4096)
 def format_minor(amount_minor: int, currency: str, language: str) -> str:
-    """`152,00 €` in French (no-break spaces), `€152.00` in English."""
+    """`152,00 €` in French (no-break spaces), `€152.00` in English; `5 places` of the unit PLACE."""
+    if currency == PLACE:
+        return _places(amount_minor, language)
     locale = {"fr": "fr_FR", "en": "en_GB", "de": "de_CH"}.get(language[:2], "fr_FR")
     return str(format_currency(Decimal(amount_minor).scaleb(-2), currency, locale=locale))
+
+
+def _places(count: int, language: str) -> str:
+    # French counts nought as one, and has no catalogue that could say so.
+    counted = max(abs(count), 1) if language.startswith("fr") else abs(count)
+    with translation.override(language):
+        return ngettext("%(n)s place", "%(n)s places", counted) % {"n": count}

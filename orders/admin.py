@@ -31,6 +31,7 @@ from orders.services.agree import sign_agreement
 from orders.services.refund import refund_order
 from orders.services.review import accept_review, reject_review
 from orders.states import OrderState
+from wallet.selectors import issuer_exists
 
 
 class ReadOnly:
@@ -57,6 +58,17 @@ class ProductForm(forms.ModelForm):
                 gettext("Une liste de nombres entiers de centimes, par exemple [1000, 5000].")
             )
         return presets
+
+    def clean_issuer(self) -> str:
+        """A paid card that nobody can make would be noticed too late."""
+        name: str = self.cleaned_data["issuer"]
+        if not issuer_exists(name):
+            raise forms.ValidationError(
+                gettext(
+                    "Cet émetteur n'existe pas : « own », « stock:<stock> » ou « places:<type de carte> »."
+                )
+            )
+        return name
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

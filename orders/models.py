@@ -70,6 +70,11 @@ class Product(models.Model):  # type: ignore[django-manager-missing]
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def holds_places(self) -> bool:
+        """Its cards hold cinema places; what is paid for them is no value of theirs (S2.2)."""
+        return self.issuer.startswith("places:")
+
 
 class DiscountAgreement(models.Model):
     """The discount that one CSE negotiated on one product, between two dates (both included)."""

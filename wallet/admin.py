@@ -3,13 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
-from django.shortcuts import get_object_or_404, redirect
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -17,33 +15,16 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
-from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from kernel.errors import DomainError
 from kernel.money import format_minor
-from wallet.errors import ImportRefused
+from wallet import admin_places  # noqa: F401 - registers the pages of cards with places
+from wallet.admin_base import ReadOnly, import_page
 from wallet.models import Card, CardEvent, IssueIntent, StockImport, StockPool
 from wallet.services.block import block_card, unblock_card
 from wallet.services.csvlines import reason_text
 from wallet.services.retry import retry_intent
-from wallet.services.stock import start_import
 from wallet.states import CodeState, IntentState
-
-
-class ReadOnly:
-    """Rows that services write and people only read."""
-
-    can_delete = False
-    extra = 0
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class CardEventInline(ReadOnly, TabularInline):
@@ -123,17 +104,6 @@ class IssueIntentAdmin(ReadOnly, ModelAdmin):
             messages.success(request, gettext("%(batch)s : relancée.") % {"batch": intent.batch})
 
 
-class ImportForm(forms.Form):
-    """The file is streamed; nothing reads it whole."""
-
-    file = forms.FileField(
-        label=_("Fichier CSV"),
-        help_text=_("Colonnes « code », « valeur », « expiration » et, si besoin, « devise »."),
-        allow_empty_file=True,
-        widget=UnfoldAdminFileFieldWidget,
-    )
-
-
 @admin.register(StockPool)
 class StockPoolAdmin(ModelAdmin):
     list_display = ["name", "slug", "on_shelf", "low_stock_threshold"]
@@ -158,38 +128,31 @@ class StockPoolAdmin(ModelAdmin):
 
     @action(description=_("Importer des codes"), url_path="importer", permissions=["change"])
     def import_codes(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        pool = self.get_object(request, object_id)
-        if pool is None:
-            raise Http404
-        form = ImportForm(request.POST or None, request.FILES or None)
-        if request.method == "POST" and form.is_valid():
-            upload = form.cleaned_data["file"]
-            try:
-                import_id = start_import(
-                    pool_id=pool.pk,
-                    filename=upload.name,
-                    blocks=upload.chunks(),
-                    imported_by_id=int(request.user.pk or 0),
-                    at=timezone.now(),
-                )
-            except ImportRefused as refusal:
-                form.add_error("file", str(refusal))
-            else:
-                messages.success(request, gettext("Le fichier est en cours de lecture. Voici son rapport."))
-                return redirect("admin:wallet_stockimport_change", import_id)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": pool.name,
-            "form": form,
-            "opts": self.opts,
-        }
-        return TemplateResponse(request, "admin/wallet/import_codes.html", context)
+        return import_page(
+            self,
+            request,
+            object_id,
+            fills="pool_id",
+            columns=gettext("Colonnes « code », « valeur », « expiration » et, si besoin, « devise »."),
+            button=gettext("Importer des codes"),
+        )
 
 
 @admin.register(StockImport)
 class StockImportAdmin(ReadOnly, ModelAdmin):
-    list_display = ["filename", "pool", "state", "added", "already", "refused", "imported_by", "imported_at"]
-    list_filter = ["pool", "state"]
+    list_display = [
+        "filename",
+        "pool",
+        "product",
+        "state",
+        "added",
+        "already",
+        "refused",
+        "imported_by",
+        "imported_at",
+    ]
+    list_filter = ["pool", "product", "state"]
+    list_select_related = ["pool", "product", "imported_by"]
     ordering = ["-id"]
     fields = [*list_display, "done_at", "report"]
     readonly_fields = fields

@@ -1,5 +1,7 @@
 """Why the wallet says no."""
 
+from uuid import UUID
+
 from kernel.errors import DomainError
 
 
@@ -11,8 +13,29 @@ class CardAlreadyUsed(DomainError):
     """Some of the card's value was spent, or the card was given away: it cannot be taken back."""
 
 
+class NamedCardStays(DomainError):
+    """A named card is good for the person named on it and is never given away."""
+
+
 class AlreadySent(DomainError):
     """A link for this card is open: it must be revoked before another is sent."""
+
+
+class CardNotRecognised(DomainError):
+    """This number cannot be registered: unknown, of another kind or name, registered by somebody else,
+    blocked or expired. One answer for all (S2.6)."""
+
+
+class AlreadyInWallet(DomainError):
+    """The customer holds the card `card_id` already."""
+
+    def __init__(self, card_id: UUID) -> None:
+        super().__init__(str(card_id))
+        self.card_id = card_id
+
+
+class ProductUnknown(DomainError):
+    """There is no kind of card with this name."""
 
 
 class LinkNotOpen(DomainError):

@@ -1,7 +1,15 @@
 """What people type into the wallet."""
 
+import re
+from typing import Any
+
 from django import forms
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+
+from wallet.services.number import tidy_number
+from wallet.services.surname import tidy_surname
+from wallet.states import CardKind
 
 MESSAGE_LENGTH = 280
 
@@ -27,3 +35,64 @@ class SendForm(forms.Form):
     def clean_message(self) -> str:
         message: str = self.cleaned_data["message"]
         return message.strip()
+
+
+# Only the letters and digits that are printed: other scripts' digits look right and are not.
+CARD_NUMBER = re.compile(r"[0-9A-Z]{8,40}", re.ASCII)
+LONGEST_TYPED = 100
+NUMBER_FORM = _("Le numéro compte 8 à 40 chiffres ou lettres, de 0 à 9 et de A à Z.")
+KINDS = {"places": CardKind.PLACES, "nominative": CardKind.NAMED}
+
+
+class RegisterForm(forms.Form):
+    """« Enregistrer une carte »: the type first, then the number; for a named card the surname too (S2.1)."""
+
+    type = forms.ChoiceField(
+        label=_("Type de carte"),
+        choices=[("places", _("Carte place(s)")), ("nominative", _("Carte nominative"))],
+        error_messages={"required": _("Choisissez le type de carte.")},
+    )
+    numero = forms.CharField(
+        label=_("Numéro de la carte"),
+        max_length=LONGEST_TYPED,
+        widget=forms.TextInput(
+            {"class": "digits", "autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"}
+        ),
+        help_text=_("Au dos de la carte, sous la zone à gratter. Espaces et tirets ne comptent pas."),
+        error_messages={
+            "required": _("Saisissez le numéro de la carte."),
+            "max_length": NUMBER_FORM,
+            "null_characters_not_allowed": NUMBER_FORM,
+        },
+    )
+    nom = forms.CharField(
+        label=_("Nom de famille"),
+        required=False,
+        max_length=80,
+        widget=forms.TextInput({"autocomplete": "family-name"}),
+        help_text=_("Pour une carte nominative : tel qu'il est imprimé sur la carte."),
+    )
+
+    def clean_numero(self) -> str:
+        number = tidy_number(self.cleaned_data["numero"])
+        if not CARD_NUMBER.fullmatch(number):
+            raise forms.ValidationError(NUMBER_FORM)
+        return number
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = self.cleaned_data
+        if self.named and "nom" in data and not tidy_surname(data["nom"]):
+            self.add_error("nom", gettext("Saisissez le nom de famille imprimé sur la carte."))
+        return data
+
+    @property
+    def named(self) -> bool:
+        return self["type"].value() == "nominative"
+
+    @property
+    def kind(self) -> CardKind:
+        return KINDS[self.cleaned_data["type"]]
+
+    @property
+    def surname(self) -> str:
+        return self.cleaned_data["nom"] if self.named else ""

@@ -1,11 +1,13 @@
 """The states of cards, intents, codes, imports and links, and the steps allowed between them."""
 
+from datetime import date, datetime
+
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
+from kernel.calendar import local_date, programme_day
+from kernel.money import PLACE as PLACE
 from kernel.states import Machine
-
-PLACE = "PLACE"  # The ledger's unit of cinema places; one place is one minor unit.
 
 
 class CardKind(TextChoices):
@@ -17,6 +19,11 @@ class CardKind(TextChoices):
 
 
 PLACE_KINDS = (CardKind.PLACES, CardKind.NAMED)
+
+
+def card_day(kind: str, at: datetime) -> date:
+    """The day to hold against a card's last day: the cinema's for places (S2.4), else the calendar's."""
+    return programme_day(at) if kind in PLACE_KINDS else local_date(at)
 
 
 class CardState(TextChoices):
@@ -108,7 +115,7 @@ class LinkState(TextChoices):
     REVOKED = "revoked", _("Annulé")
 
 
-_B, _C, _I, _L = BookingState, CardState, IntentState, LinkState
+_B, _C, _I, _L, _P = BookingState, CardState, IntentState, LinkState, PrintedState
 
 BOOKING_MACHINE = Machine[BookingState](
     {
@@ -138,5 +145,13 @@ LINK_MACHINE = Machine[LinkState](
         _L.OPEN: frozenset({_L.CLAIMED, _L.REVOKED}),
         # Only when it was received without an account, and its holder then gave the card away.
         _L.CLAIMED: frozenset({_L.REVOKED}),
+    }
+)
+
+# A registered card stays so: its wallet card has states of its own.
+PRINTED_MACHINE = Machine[PrintedState](
+    {
+        _P.AVAILABLE: frozenset({_P.REGISTERED, _P.BLOCKED}),
+        _P.BLOCKED: frozenset({_P.AVAILABLE}),
     }
 )

@@ -1,11 +1,12 @@
 from django.urls import path
 
-from wallet.views import cards, links
+from wallet.views import cards, links, register
 
 app_name = "wallet"
 
 urlpatterns = [
     path("", cards.index, name="index"),
+    path("enregistrer/", register.register, name="register"),
     path("recevoir/<str:token>/", links.claim, name="claim"),
     path("recue/<uuid:link_id>/", links.received, name="received"),
     path("recue/<uuid:link_id>/carte.pdf", links.received_pdf, name="received_pdf"),

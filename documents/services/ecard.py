@@ -1,4 +1,4 @@
-"""The e-card as a sheet to print: card, barcode for the till, how and where to use it (S3.9)."""
+"""A card as a sheet to print: drawing, barcode for the till, how and where to use it (S3.9, S2.3)."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -10,13 +10,18 @@ from django.utils.translation import gettext
 from documents.services.artwork import card_art
 from documents.services.barcode import barcode_data_uri, group_digits
 from documents.services.render import PdfMetadata, render_pdf
+from kernel.money import PLACE
 
 BARCODE_MODULES_HIGH = 50
 
 
 @dataclass(frozen=True)
 class EcardData:
-    """What the sheet says. `face_minor` in minor units; `expires_on` is the last usable day."""
+    """What the sheet says. `face_minor` in minor units; `expires_on` is the last usable day.
+
+    A card whose currency is PLACE holds places: `where_usable` then tells which screenings it opens,
+    `exclusions` its conditions, and `order_number` is empty unless it was bought.
+    """
 
     number: str
     product_name: str
@@ -30,6 +35,10 @@ class EcardData:
     order_number: str
     language: str
     made_on: date | None = None
+
+    @property
+    def holds_places(self) -> bool:
+        return self.currency == PLACE
 
 
 def build_ecard_pdf(card: EcardData) -> bytes:

@@ -6,7 +6,7 @@ earlier lots and nobody else can know it, so there is nothing to lock and no boo
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from ledger.errors import InvalidPeriod, KeyReused
 from ledger.models import Account, Lot, Transfer
 from ledger.services import books
 from ledger.services.open import system_account
-from ledger.states import AccountKind
+from ledger.states import AccountKind, Restriction
 
 # PostgreSQL: ids are drawn first, so that each row can name the others. Nothing is written when one of the
 # keys is known; keys taken by somebody else in the meantime give no row back.
@@ -27,7 +27,7 @@ WITH asked AS MATERIALIZED (
         nextval(pg_get_serial_sequence('ledger_lot', 'id')) AS lot_id
     FROM json_to_recordset(%s::json) AS a(
         key uuid, unit text, holder text, giver bigint, amount bigint, kind text, at timestamptz,
-        expires_at timestamptz, told text, note text
+        expires_at timestamptz, outlets text, single_purchase boolean, told text, note text
     )
     WHERE NOT EXISTS (SELECT 1 FROM ledger_transfer WHERE id = ANY(%s::uuid[]))
 ), accounts AS (
@@ -43,7 +43,7 @@ WITH asked AS MATERIALIZED (
 ), lots AS (
     INSERT INTO ledger_lot
         (id, account_id, origin_id, amount, remaining, activates_at, expires_at, outlets, single_purchase)
-    SELECT lot_id, account_id, key, amount, amount, at, expires_at, '', false FROM made
+    SELECT lot_id, account_id, key, amount, amount, at, expires_at, outlets, single_purchase FROM made
 ), moves AS (
     INSERT INTO ledger_lotmove (transfer_id, lot_id, account_id, delta, leads, balance_after)
     SELECT key, lot_id, account_id, amount, true, amount FROM made
@@ -64,6 +64,7 @@ class OpenRequest:
     kind: str
     at: datetime
     expires_at: datetime = FAR_FUTURE
+    restriction: Restriction = field(default_factory=Restriction)
     note: str = ""
 
 
@@ -98,7 +99,13 @@ def _check(entry: OpenRequest) -> str:
     if entry.at >= entry.expires_at:
         raise InvalidPeriod
     facts = (entry.unit, entry.holder, entry.source, entry.amount, entry.kind, entry.expires_at, entry.note)
-    return books.fingerprint("open_credited", *facts)
+    # Unrestricted requests read as they did before there were others: their keys stand for ever.
+    limits = () if entry.restriction == Restriction() else (entry.restriction,)
+    return books.fingerprint("open_credited", *facts, *limits)
+
+
+def _outlets(entry: OpenRequest) -> str:
+    return "\n".join(sorted(entry.restriction.outlets))
 
 
 def _write(entries: Sequence[OpenRequest], told: dict[UUID, str]) -> dict[UUID, int]:
@@ -121,6 +128,8 @@ def _write_at_once(
             "kind": entry.kind,
             "at": entry.at.isoformat(),
             "expires_at": entry.expires_at.isoformat(),
+            "outlets": _outlets(entry),
+            "single_purchase": entry.restriction.single_purchase,
             "told": told[entry.key],
             "note": entry.note,
         }
@@ -165,5 +174,7 @@ def _posting(entry: OpenRequest, account: Account, giver_id: int, told: str) -> 
         remaining=entry.amount,
         activates_at=entry.at,
         expires_at=entry.expires_at,
+        outlets=_outlets(entry),
+        single_purchase=entry.restriction.single_purchase,
     )
     return books.Posting(transfer, [(lot, entry.amount)], [lot])

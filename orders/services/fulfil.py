@@ -33,7 +33,7 @@ def _advance(order_id: int, progress: BatchProgress, at: datetime) -> None:
         return
     if progress.issued >= progress.total:
         move_order(order, OrderState.FULFILLED, at=at, fulfilled_at=at)
-        tell_cards_available(order, cards=progress.total, at=at)
+        tell_cards_available(order, cards=progress.total, of_places=progress.of_places, at=at)
     elif order.state == OrderState.VALIDATED:
         move_order(order, OrderState.FULFILLING, at=at)
 

@@ -39,9 +39,14 @@ def tell_cancelled(order: Order, *, at: datetime) -> None:
     _to_customer("order_cancelled", str(order.pk), order, {}, at)
 
 
-def tell_cards_available(order: Order, *, cards: int, at: datetime) -> None:
-    """The cards are in the wallet (S3.7); in the transaction that says so."""
-    facts = {"cards": cards, "url": settings.SITE_URL + reverse("wallet:index")}
+def tell_cards_available(order: Order, *, cards: int, of_places: int, at: datetime) -> None:
+    """The cards are in the wallet (S3.7, S2.2), `of_places` of them with cinema places; in the transaction
+    that says so."""
+    facts = {
+        "cards": cards,
+        "only_places": cards == of_places,
+        "url": settings.SITE_URL + reverse("wallet:index"),
+    }
     _to_customer("cards_available", str(order.pk), order, facts, at)
 
 

@@ -163,6 +163,7 @@ PAGES = (
             "orders:cart",
             "orders:list",
             "wallet:index",
+            "wallet:register",
             "wallet:sent",
             "accounts:profile",
             "account_email",

@@ -8,9 +8,14 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from kernel.calendar import last_valid_day, local_date
-from wallet.models import Card
+from kernel.seal import seal
+from wallet.models import Card, CardProduct, PrintedCard
+from wallet.services.deliver import deliver_places
 from wallet.services.issue import issue_batch
+from wallet.services.number import number_index
 from wallet.services.plan import CardRequest, plan_issue
+from wallet.services.printed import printed_binding
+from wallet.services.surname import surname_index
 
 _numbers = count(1)
 
@@ -58,3 +63,50 @@ def make_card(holder, face_minor: int = 3300, **fields) -> Card:
 
 def yesterday() -> datetime:
     return timezone.now() - timedelta(days=1)
+
+
+# --- cards with places -------------------------------------------------------------------------------------
+
+
+def make_product(places: int = 5, **fields) -> CardProduct:
+    """A kind of card with places: every day, 2D, in all cinemas, unless told otherwise."""
+    number = next(_numbers)
+    cinemas = fields.pop("cinemas", ())
+    defaults = {"slug": f"cine-{number}", "name_fr": f"CinéCarte {places} places", "places": places}
+    product = CardProduct.objects.create(**(defaults | fields))
+    product.cinemas.set(cinemas)
+    return product
+
+
+def make_place_card(
+    holder, product: CardProduct | None = None, *, at: datetime | None = None, **fields
+) -> Card:
+    """A card with places in a wallet, as loyalty delivers it; `expires_on`: the last day of a screening."""
+    card_id = deliver_places(
+        **{
+            "key": uuid.uuid4(),
+            "holder_id": holder.pk,
+            "product_slug": (product or make_product()).slug,
+            "label": "Invitation",
+            "at": at or timezone.now(),
+        }
+        | fields
+    )
+    return Card.objects.get(pk=card_id)
+
+
+def make_printed(
+    number: str = "", product: CardProduct | None = None, *, surname: str = "", expires_on: date | None = None
+) -> PrintedCard:
+    """A printed card waiting to be registered, as an import leaves it."""
+    number = number or f"2004{next(_numbers):08d}"
+    index = number_index(number)
+    card = PrintedCard(
+        product=product or make_product(),
+        number_index=index,
+        surname_index=surname_index(surname, number_index=index) if surname else "",
+        expires_on=expires_on or local_date(timezone.now()) + timedelta(days=300),
+    )
+    card.number_sealed = seal(number, bound_to=printed_binding(card))
+    card.save()
+    return card

@@ -20,9 +20,9 @@ def luhn_digit(digits: str) -> str:
     return str(-total % 10)
 
 
-def draw_number() -> str:
+def draw_number(prefix: str = PREFIX) -> str:
     """Twenty digits (S3.9): the prefix, fifteen random digits, a check digit."""
-    body = f"{PREFIX}{secrets.randbelow(10**RANDOM_DIGITS):0{RANDOM_DIGITS}d}"
+    body = f"{prefix}{secrets.randbelow(10**RANDOM_DIGITS):0{RANDOM_DIGITS}d}"
     return body + luhn_digit(body)
 
 
@@ -35,6 +35,9 @@ class OwnIssuer:
 
     def issue(self, request: IssueRequest, *, at: datetime) -> IssuedNumber:
         return IssuedNumber(number=draw_number(), expires_on=request.expires_on)
+
+    def issue_all(self, requests: Sequence[IssueRequest], *, at: datetime) -> list[IssuedNumber]:
+        return [self.issue(request, at=at) for request in requests]
 
     def lookup(self, key: UUID) -> IssuedNumber | None:
         """Nothing exists outside the transaction that records the card."""

@@ -19,6 +19,7 @@ from wallet.selectors.issuing import (
     batch_of_intent,
     batch_progress,
     issue_state,
+    issuer_exists,
 )
 from wallet.selectors.links import (
     LinkOffer,
@@ -47,6 +48,7 @@ __all__ = [
     "cards_of",
     "cursor_of",
     "issue_state",
+    "issuer_exists",
     "link_offer",
     "open_link",
     "sent_cards",

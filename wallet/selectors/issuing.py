@@ -3,20 +3,26 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Count, Q
 
-from wallet.models import IssueIntent
+from wallet.models import IssueIntent, StockPool
+from wallet.selectors.products import place_product_exists
 from wallet.states import IntentState
 
 
 @dataclass(frozen=True)
 class BatchProgress:
-    """How far the cards of a batch are. `unknown`: an issuer was called and has not answered."""
+    """How far the cards of a batch are. `unknown`: an issuer was called and has not answered.
+
+    `of_places`: how many of them hold cinema places.
+    """
 
     total: int
     issued: int
     failed: int
     unknown: int
+    of_places: int
     batch: str
 
     @property
@@ -41,6 +47,7 @@ def batch_progress(batch: str) -> BatchProgress:
         issued=Count("pk", filter=Q(state=state.ISSUED)),
         failed=Count("pk", filter=Q(state__in=[state.FAILED, state.CANCELLED])),
         unknown=Count("pk", filter=Q(state=state.UNKNOWN)),
+        of_places=Count("pk", filter=Q(issuer__startswith="places:")),
     )
     return BatchProgress(batch=batch, **counted)
 
@@ -61,3 +68,16 @@ def issue_state(batch: str) -> IssueState:
         waiting=IntentState.PLANNED in states,
         pools=tuple(sorted(stock)),
     )
+
+
+def issuer_exists(name: str) -> bool:
+    """Whether cards can be ordered from the issuer called `name`, e.g. `own` or `places:cine-5`.
+
+    At most one query.
+    """
+    base, _, argument = name.partition(":")
+    if base == "places":
+        return place_product_exists(argument)
+    if base == "stock":
+        return StockPool.objects.filter(slug=argument or "stock").exists()
+    return base in settings.ISSUERS

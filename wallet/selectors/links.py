@@ -8,10 +8,9 @@ from uuid import UUID
 from django.db.models import Value
 
 from accounts.selectors import customer_identity
-from kernel.calendar import local_date
 from ledger.selectors import balance
 from wallet.models import Card, ClaimLink
-from wallet.states import CardState, LinkState
+from wallet.states import CardState, LinkState, card_day
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ def link_offer(token: str, *, at: datetime) -> LinkOffer | None:
     fresh = not link.token_used and link.token_expires_at > at
     # Its worth now: the sender may have spent some of it, or all, since the link left.
     worth = balance(card.account_id, at=at).available if card.account_id else card.face_minor
-    can_be_shown = card.state == CardState.ACTIVE and card.expires_on >= local_date(at)
+    can_be_shown = card.state == CardState.ACTIVE and card.expires_on >= card_day(card.kind, at)
     waits = link.state == LinkState.OPEN or (link.state == LinkState.CLAIMED and link.claimed_by_id is None)
     return LinkOffer(
         link_id=link.pk,

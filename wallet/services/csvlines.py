@@ -1,14 +1,19 @@
-"""Reading a line of a code file: strict, and never echoing what it read."""
+"""Reading a line of a file of codes or of printed cards: strict, and never echoing what it read."""
 
 import csv
 import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from wallet.errors import ImportRefused
+from wallet.services.number import tidy_number
+from wallet.services.surname import tidy_surname
 
 MAX_LINE_BYTES = 4096
 MAX_FACE_MINOR = 10_000_000
@@ -19,8 +24,8 @@ NAMES = {
     "face": {"valeur", "montant", "value", "amount", "face"},
     "expires_on": {"expiration", "expire_le", "date_expiration", "date_d_expiration", "expiry", "expires_on"},
     "currency": {"devise", "currency"},
+    "surname": {"nom", "nom_de_famille", "surname", "last_name", "name"},
 }
-REQUIRED = ("number", "face", "expires_on")
 NUMBER = re.compile(r"[0-9A-Za-z]{8,40}", re.ASCII)
 AMOUNT = re.compile(r"([0-9]{1,6})(?:[.,]([0-9]{1,2}))?", re.ASCII)
 CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
@@ -31,11 +36,39 @@ class LineRefused(Exception):
 
 
 @dataclass(frozen=True)
-class ParsedCode:
+class Layout:
+    """The columns that a file must have, and what its reader is told when they are not there."""
+
+    required: tuple[str, ...]
+    missing: str | Promise
+    printed: bool = False
+
+
+CODES = Layout(
+    ("number", "face", "expires_on"),
+    gettext_lazy("La première ligne doit nommer les colonnes « code », « valeur » et « expiration »."),
+)
+PRINTED = Layout(
+    ("number", "expires_on"),
+    gettext_lazy("La première ligne doit nommer les colonnes « numero » et « expiration »."),
+    printed=True,
+)
+PRINTED_NAMED = Layout(
+    ("number", "expires_on", "surname"),
+    gettext_lazy("La première ligne doit nommer les colonnes « numero », « expiration » et « nom »."),
+    printed=True,
+)
+
+
+@dataclass(frozen=True)
+class ParsedLine:
+    """What a line says, as far as its layout asks for it: a printed card has no value, a code no surname."""
+
     number: str
-    face_minor: int
-    currency: str
     expires_on: date
+    face_minor: int = 0
+    currency: str = ""
+    surname: str = ""
 
 
 def reason_text(reason: str) -> str:
@@ -49,14 +82,16 @@ def reason_text(reason: str) -> str:
         "currency": _("La devise n'est pas un code de trois lettres."),
         "date": _("La date d'expiration n'est pas une date (JJ/MM/AAAA ou AAAA-MM-JJ)."),
         "expired": _("La date d'expiration est passée."),
+        "surname": _("Le nom de famille manque."),
         "twice": _("Ce code figure déjà plus haut dans le fichier."),
+        "elsewhere": _("Ce numéro est déjà celui d'un autre type de carte."),
         "taken": _("Ce code est déjà celui d'une carte émise."),
         "too_long": _("La ligne est trop longue."),
     }
     return texts.get(reason, reason)
 
 
-def header_columns(header: bytes) -> tuple[dict[str, int], str]:
+def header_columns(header: bytes, layout: Layout) -> tuple[dict[str, int], str]:
     """Where each column is, and the delimiter. Refuses `ImportRefused` for what is no such file."""
     if header.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in header:
         raise ImportRefused(
@@ -70,11 +105,8 @@ def header_columns(header: bytes) -> tuple[dict[str, int], str]:
     columns = {
         field: place for field, known in NAMES.items() for place, name in enumerate(names) if name in known
     }
-    missing = [field for field in REQUIRED if field not in columns]
-    if missing:
-        raise ImportRefused(
-            _("La première ligne doit nommer les colonnes « code », « valeur » et « expiration ».")
-        )
+    if any(field not in columns for field in layout.required):
+        raise ImportRefused(str(layout.missing))
     return {**columns, "width": len(names)}, delimiter
 
 
@@ -87,21 +119,36 @@ def decode(raw: bytes) -> str:
 
 
 def parse_line(
-    line: str, *, columns: dict[str, int], delimiter: str, currency: str, today: date
-) -> ParsedCode:
-    """The code on one line. Raises `LineRefused` with the key of the first reason found."""
+    line: str, layout: Layout, *, columns: dict[str, int], delimiter: str, currency: str, today: date
+) -> ParsedLine:
+    """The code or card on one line. Raises `LineRefused` with the key of the first reason found."""
     cells = _cells(line, delimiter)
     if len(cells) != columns["width"]:
         raise LineRefused("columns")
     if any(cell.startswith(FORMULA) for cell in cells):
         raise LineRefused("formula")
-    number = cells[columns["number"]]
+    # The codes of others are kept as they are; on our own cards capitals and groups mean nothing.
+    number = tidy_number(cells[columns["number"]]) if layout.printed else cells[columns["number"]]
     if not NUMBER.fullmatch(number):
         raise LineRefused("number")
+    facts = _facts_of_card(cells, layout, columns) if layout.printed else _worth(cells, columns, currency)
+    return ParsedLine(number, _day(cells[columns["expires_on"]], today), **facts)
+
+
+def _worth(cells: list[str], columns: dict[str, int], currency: str) -> dict[str, Any]:
     unit = cells[columns["currency"]].upper() if "currency" in columns else currency
     if not CURRENCY.fullmatch(unit):
         raise LineRefused("currency")
-    return ParsedCode(number, _face(cells[columns["face"]]), unit, _day(cells[columns["expires_on"]], today))
+    return {"face_minor": _face(cells[columns["face"]]), "currency": unit}
+
+
+def _facts_of_card(cells: list[str], layout: Layout, columns: dict[str, int]) -> dict[str, Any]:
+    if "surname" not in layout.required:
+        return {}
+    surname = cells[columns["surname"]]
+    if not tidy_surname(surname):
+        raise LineRefused("surname")
+    return {"surname": surname}
 
 
 def _cells(line: str, delimiter: str) -> list[str]:

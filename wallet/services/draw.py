@@ -1,14 +1,17 @@
-"""The e-card as PDF: drawn by a worker when the card is issued, sealed at rest, kept once per language."""
+"""A card as PDF: drawn by a worker when the card is issued, sealed at rest, kept once per language."""
 
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
+from django.utils import translation
 
 from accounts.selectors import customer_identity
 from documents.selectors import Document, document
 from documents.services.store import discard, store
 from outbox.services.enqueue import enqueue
 from wallet.models import Card
+from wallet.selectors.products import ProductTexts, product_texts
 from wallet.services.number import open_number
 
 DRAWING = "ecard"
@@ -26,27 +29,50 @@ def draw_card(card: Card, *, language: str) -> Document:
     # WeasyPrint is heavy to load: only the process that draws pays for it.
     from documents.services.ecard import EcardData, build_ecard_pdf
 
-    holder = customer_identity(card.holder_id).full_name if card.holder_id else ""
-    content = build_ecard_pdf(
-        EcardData(
-            number=open_number(card.number_sealed, card_id=card.pk),
-            product_name=card.product_name,
-            face_minor=card.face_minor,
-            currency=card.currency,
-            expires_on=card.expires_on,
-            where_usable=card.where_text,
-            exclusions=card.restriction_text,
-            holder=holder,
-            artwork=card.artwork,
-            order_number=card.label,
-            language=language,
-        )
-    )
+    content = build_ecard_pdf(EcardData(**_facts(card, language)))
     ref = _ref(card, language)
-    store(kind=DRAWING, ref=ref, content=content, filename=f"e-carte-{card.last4}.pdf", secret=True)
+    store(kind=DRAWING, ref=ref, content=content, filename=_filename(card), secret=True)
     kept = document(DRAWING, ref)
     assert kept is not None
     return kept
+
+
+def _facts(card: Card, language: str) -> dict[str, Any]:
+    facts = {
+        "number": open_number(card.number_sealed, card_id=card.pk),
+        "product_name": card.product_name,
+        "face_minor": card.face_minor,
+        "currency": card.currency,
+        "expires_on": card.expires_on,
+        "where_usable": card.where_text,
+        "exclusions": card.restriction_text,
+        "holder": card.bearer or (customer_identity(card.holder_id).full_name if card.holder_id else ""),
+        "artwork": card.artwork,
+        "order_number": card.label,
+        "language": language,
+    }
+    return facts | (_facts_of_places(card, language) if card.product_id else {})
+
+
+def _facts_of_places(card: Card, language: str) -> dict[str, Any]:
+    assert card.product_id is not None
+    with translation.override(language):
+        texts = product_texts([card.product_id])[card.product_id]
+    return {
+        "product_name": texts.name,
+        "where_usable": _screenings(texts),
+        "exclusions": texts.conditions,
+        "order_number": card.label if card.intent_id else "",
+    }
+
+
+def _screenings(texts: ProductTexts) -> str:
+    """Technologies, days and cinemas, a line each."""
+    return "\n".join(filter(None, (texts.technologies, texts.weekdays, texts.cinemas)))
+
+
+def _filename(card: Card) -> str:
+    return f"{'places' if card.product_id else 'e-carte'}-{card.last4}.pdf"
 
 
 def draw_batch(batch: str) -> None:

@@ -1,14 +1,16 @@
 """Issuing a batch: what is local in one transaction, what is remote one call at a time."""
 
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 
 from django.db import transaction
 
 from outbox.services.alarm import raise_alarm
 from wallet.errors import IssuerRefused, IssuerUnreachable, OutOfStock
-from wallet.issuers.base import IssuedNumber, Issuer, IssueRequest, issuer_named
+from wallet.issuers.base import IssuedNumber, Issuer, IssueRequest, issuer_named, local_issuer_named
 from wallet.models import IssueIntent
-from wallet.services.record import record_cards
+from wallet.services.record import Issued, record_cards
 from wallet.states import INTENT_MACHINE, IntentState
 
 OPEN = [IntentState.PLANNED, IntentState.SENT, IntentState.UNKNOWN]
@@ -17,8 +19,9 @@ OPEN = [IntentState.PLANNED, IntentState.SENT, IntentState.UNKNOWN]
 def issue_batch(*, batch: str, at: datetime) -> None:
     """Issue every card of `batch` that is not issued yet (S3.7). May be repeated at any time.
 
-    Cards of an in-process issuer appear together or not at all. A remote issuer is called outside any
-    transaction, after the call was noted; whatever it leaves open stays open for the next run.
+    Cards of in-process issuers appear together or not at all, except those that an issuer refuses to make.
+    A remote issuer is called outside any transaction, after the call was noted; whatever it leaves open
+    stays open for the next run.
     """
     with transaction.atomic():
         intents = list(
@@ -27,12 +30,27 @@ def issue_batch(*, batch: str, at: datetime) -> None:
             .order_by("rank")
         )
         local = [intent for intent in intents if issuer_named(intent.issuer).in_process]
-        record_cards(
-            [(intent, issuer_named(intent.issuer).issue(_request(intent), at=at)) for intent in local], at=at
-        )
+        record_cards(_issued_locally(local, at=at), at=at)
     for intent in intents:
         if intent not in local:
             _issue_remotely(intent, at=at)
+
+
+def _issued_locally(intents: list[IssueIntent], *, at: datetime) -> list[Issued]:
+    """The numbers of these intents in the order of their ranks; those refused are marked failed."""
+    numbers: dict[int, IssuedNumber] = {}
+    for name, group in groupby(sorted(intents, key=attrgetter("issuer")), key=attrgetter("issuer")):
+        asked = list(group)
+        issuer = local_issuer_named(name)
+        assert issuer is not None
+        try:
+            made = issuer.issue_all([_request(intent) for intent in asked], at=at)
+        except IssuerRefused as error:
+            for intent in asked:
+                _refuse(intent, error, at=at)
+        else:
+            numbers |= {intent.rank: number for intent, number in zip(asked, made, strict=True)}
+    return [(intent, numbers[intent.rank]) for intent in intents if intent.rank in numbers]
 
 
 def _issue_remotely(intent: IssueIntent, *, at: datetime) -> None:
@@ -49,8 +67,7 @@ def _issue_remotely(intent: IssueIntent, *, at: datetime) -> None:
         _move(intent, IntentState.PLANNED, at=at, error=f"out of stock: {error}")
         raise_alarm(code="stock_empty", ref=intent.issuer, at=at, note=intent.batch)
     except IssuerRefused as error:
-        _move(intent, IntentState.FAILED, at=at, error=str(error))
-        raise_alarm(code="issue_refused", ref=str(intent.pk), at=at, note=intent.batch)
+        _refuse(intent, error, at=at)
     else:
         _record_one(intent, number, issuer, at=at)
 
@@ -62,6 +79,11 @@ def _record_one(intent: IssueIntent, number: IssuedNumber, issuer: Issuer, *, at
         if locked.state not in OPEN:
             return
         record_cards([(locked, number)], at=at)
+
+
+def _refuse(intent: IssueIntent, error: IssuerRefused, *, at: datetime) -> None:
+    _move(intent, IntentState.FAILED, at=at, error=str(error))
+    raise_alarm(code="issue_refused", ref=str(intent.pk), at=at, note=intent.batch)
 
 
 def _move(intent: IssueIntent, target: IntentState, *, at: datetime, error: str = "") -> None:

@@ -1,7 +1,6 @@
 """Turning issued numbers into cards: one transaction, few statements, however many cards."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 
 from kernel.calendar import end_of_day
@@ -9,7 +8,7 @@ from ledger.services.open_credited import OpenRequest, open_credited
 from outbox.services.enqueue import JobRequest, enqueue_many
 from wallet.issuers.base import IssuedNumber, issuer_named
 from wallet.models import Card, IssueIntent
-from wallet.services.number import seal_number
+from wallet.services.placecard import opening_of, put_number, put_places
 from wallet.services.rows import insert_cards
 
 ISSUED_JOB = "wallet.card_issued"
@@ -27,7 +26,7 @@ def record_cards(issued: Sequence[Issued], *, at: datetime) -> None:
     if not issued:
         return
     cards = [_card(intent, number, at) for intent, number in issued]
-    _open_and_credit(cards, at=at)
+    _open_and_credit(cards, [number for _, number in issued], at=at)
     insert_cards(cards)
     keys = [intent.pk for intent, _ in issued]
     for name in {card.issuer for card in cards}:
@@ -52,20 +51,24 @@ def _card(intent: IssueIntent, number: IssuedNumber, at: datetime) -> Card:
         issued_at=at,
         expires_on=number.expires_on,
     )
-    for field, value in asdict(seal_number(number.number, card_id=card.pk)).items():
-        setattr(card, field, value)
+    put_number(card, number.number)
+    if number.content is not None:
+        put_places(card, number.content)
     return card
 
 
-def _open_and_credit(cards: Sequence[Card], *, at: datetime) -> None:
-    ours = [card for card in cards if issuer_named(card.issuer).value_in_ledger]
-    accounts = open_credited([_opening(card, at) for card in ours])
-    for card, account in zip(ours, accounts, strict=True):
+def _open_and_credit(cards: Sequence[Card], numbers: Sequence[IssuedNumber], *, at: datetime) -> None:
+    made = zip(cards, numbers, strict=True)
+    ours = [pair for pair in made if issuer_named(pair[0].issuer).value_in_ledger]
+    accounts = open_credited([_opening(card, number, at) for card, number in ours])
+    for (card, _), account in zip(ours, accounts, strict=True):
         card.account_id = account
 
 
-def _opening(card: Card, at: datetime) -> OpenRequest:
+def _opening(card: Card, number: IssuedNumber, at: datetime) -> OpenRequest:
     assert card.intent_id is not None
+    if number.content is not None:
+        return opening_of(card, number.content, key=card.intent_id, at=at)
     return OpenRequest(
         key=card.intent_id,
         unit=card.currency,

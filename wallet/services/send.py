@@ -12,10 +12,10 @@ from accounts.selectors import customer_identity
 from kernel.calendar import local_date
 from ledger.selectors import balance
 from outbox.services.mail import queue_mail
-from wallet.errors import AlreadySent, CardNotUsable, LinkNotOpen, TooManyLinks
+from wallet.errors import AlreadySent, CardNotUsable, LinkNotOpen, NamedCardStays, TooManyLinks
 from wallet.models import Card, CardEvent, ClaimLink
 from wallet.selectors import token_hash
-from wallet.states import CardEventKind, CardState, LinkState
+from wallet.states import CardEventKind, CardKind, CardState, LinkState, card_day
 
 FRESH_FOR = timedelta(days=1)
 RESEND_AFTER = timedelta(minutes=5)
@@ -28,10 +28,12 @@ def send_card(
     """Mail a claim link for the card to `recipient`, oneself or another (S3.9); the id of the link.
 
     The card stays the sender's until it is claimed. The mail holds the link, never the number. Refuses
-    `CardNotUsable`, `AlreadySent`, `TooManyLinks`.
+    `NamedCardStays`, `CardNotUsable`, `AlreadySent`, `TooManyLinks`.
     """
     with transaction.atomic():
         card = Card.objects.select_for_update(of=("self",)).get(pk=card_id, holder_id=sender_id)
+        if card.kind == CardKind.NAMED:
+            raise NamedCardStays(card.masked)
         worth = worth_of(card, at=at)
         _refuse_if_sent(card, at=at)
         _refuse_too_many(sender_id, at=at)
@@ -91,8 +93,11 @@ def renew_token(*, link_id: UUID, at: datetime) -> None:
 
 
 def worth_of(card: Card, *, at: datetime) -> int:
-    """What an active, unexpired card is worth, in minor units. Refuses `CardNotUsable`, also when empty."""
-    if card.state != CardState.ACTIVE or local_date(at) > card.expires_on:
+    """What an active, unexpired card is worth, in minor units of its own unit (places, for one with places).
+
+    Refuses `CardNotUsable`, also when empty.
+    """
+    if card.state != CardState.ACTIVE or card_day(card.kind, at) > card.expires_on:
         raise CardNotUsable(card.masked)
     worth = balance(card.account_id, at=at).available if card.account_id else card.face_minor
     if worth <= 0:

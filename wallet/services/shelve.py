@@ -1,19 +1,17 @@
-"""A worker reads an imported file, one sealed piece per transaction, and puts its codes on the shelf."""
+"""A worker reads an imported file, one sealed piece per transaction, and puts its numbers on their shelf."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import uuid4
 
 from django.db import transaction
 
 from kernel.calendar import local_date
-from kernel.seal import seal
 from outbox.services.alarm import raise_alarm
-from wallet.issuers.stock import code_binding
-from wallet.models import Card, StockCode, StockImport, StockImportPiece, StockPool
-from wallet.services.csvlines import LineRefused, ParsedCode, parse_line
+from wallet.models import StockImport, StockImportPiece, StockPool
+from wallet.services.csvlines import LineRefused, ParsedLine, parse_line
 from wallet.services.number import number_index
-from wallet.services.stock import lines_of
+from wallet.services.shelves import Shelf, shelf_of
+from wallet.services.stock import layout_of, lines_of
 from wallet.states import CodeState, ImportState
 
 CURRENCY = "EUR"  # for files without a currency column
@@ -23,7 +21,7 @@ CURRENCY = "EUR"  # for files without a currency column
 class _Sorted:
     """The lines of one piece, sorted out. Keys of `fresh` are blind indexes."""
 
-    fresh: dict[str, tuple[int, ParsedCode]] = field(default_factory=dict)
+    fresh: dict[str, tuple[int, ParsedLine]] = field(default_factory=dict)
     already: int = 0
     refused: list[tuple[int, str]] = field(default_factory=list)
 
@@ -31,20 +29,22 @@ class _Sorted:
 def shelve_next_piece(*, import_id: int, at: datetime) -> bool:
     """Read the next piece of an import; whether more are left. A piece counts once, whoever reads it.
 
-    A code that is in stock already is left alone; one that stands twice in the file, or is a card already,
-    is refused. What was refused is kept as line numbers and reasons, without the codes.
+    A number that is on its shelf already is left alone; one that stands twice in the file, or is something
+    else already, is refused. What was refused is kept as line numbers and reasons, without the numbers.
     """
     with transaction.atomic():
-        # One import at a time, in any pool: two files may hold the same code.
-        list(StockPool.objects.select_for_update().order_by("pk").values_list("pk"))
+        # One import at a time, of whatever: two files may hold the same number. The first import ever made
+        # is never deleted and stands for all of them.
+        StockImport.objects.select_for_update(of=("self",)).order_by("pk").first()
         upload = StockImport.objects.get(pk=import_id)
         piece = upload.pieces.exclude(sealed="").order_by("first_line").first()
         if piece is None:
             _finish(upload, at=at)
             return False
+        shelf = shelf_of(upload)
         found = _sort(upload, piece, at=at)
-        _leave_known(upload, found)
-        StockCode.objects.bulk_create([_code(upload, index, *line) for index, line in found.fresh.items()])
+        _leave_known(upload, shelf, found)
+        shelf.store(upload, {index: line for index, (_, line) in found.fresh.items()})
         _count(upload, piece, found)
     return True
 
@@ -61,11 +61,16 @@ def warn_if_low(*, pool_slug: str, at: datetime) -> None:
 
 
 def _sort(upload: StockImport, piece: StockImportPiece, *, at: datetime) -> _Sorted:
-    found, today = _Sorted(), local_date(at)
+    found, today, layout = _Sorted(), local_date(at), layout_of(upload.product_id)
     for line_number, line in lines_of(piece):
         try:
             parsed = parse_line(
-                line, columns=upload.columns, delimiter=upload.delimiter, currency=CURRENCY, today=today
+                line,
+                layout,
+                columns=upload.columns,
+                delimiter=upload.delimiter,
+                currency=CURRENCY,
+                today=today,
             )
         except LineRefused as refusal:
             found.refused.append((line_number, str(refusal)))
@@ -78,31 +83,18 @@ def _sort(upload: StockImport, piece: StockImportPiece, *, at: datetime) -> _Sor
     return found
 
 
-def _leave_known(upload: StockImport, found: _Sorted) -> None:
+def _leave_known(upload: StockImport, shelf: Shelf, found: _Sorted) -> None:
     """Take out of `fresh` what the database knows already."""
-    known = StockCode.objects.filter(number_index__in=found.fresh).values_list("number_index", "upload_id")
-    for index, upload_id in known:
+    for index, (upload_id, same_place) in shelf.known(found.fresh, upload).items():
         line_number, _parsed = found.fresh.pop(index)
         if upload_id == upload.pk:
             found.refused.append((line_number, "twice"))
+        elif not same_place:
+            found.refused.append((line_number, "elsewhere"))
         else:
             found.already += 1
-    for index in Card.objects.filter(number_index__in=found.fresh).values_list("number_index", flat=True):
+    for index in shelf.taken(found.fresh):
         found.refused.append((found.fresh.pop(index)[0], "taken"))
-
-
-def _code(upload: StockImport, index: str, line_number: int, parsed: ParsedCode) -> StockCode:
-    code = StockCode(
-        pool_id=upload.pool_id,
-        upload=upload,
-        uid=uuid4(),
-        number_index=index,
-        face_minor=parsed.face_minor,
-        currency=parsed.currency,
-        expires_on=parsed.expires_on,
-    )
-    code.number_sealed = seal(parsed.number, bound_to=code_binding(code))
-    return code
 
 
 def _count(upload: StockImport, piece: StockImportPiece, found: _Sorted) -> None:

@@ -1,4 +1,5 @@
-"""Codes from a file: kept sealed piece by piece, then read piece by piece, in flat memory (S3.9)."""
+"""Codes or printed cards from a file: kept sealed piece by piece, then read piece by piece, in flat memory
+(S3.9, S2.1)."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -11,8 +12,17 @@ from django.utils.translation import gettext as _
 from kernel.seal import seal, unseal
 from outbox.services.enqueue import enqueue
 from wallet.errors import ImportRefused
-from wallet.models import StockImport, StockImportPiece
-from wallet.services.csvlines import MAX_LINE_BYTES, decode, header_columns
+from wallet.models import CardProduct, StockImport, StockImportPiece
+from wallet.services.csvlines import (
+    CODES,
+    MAX_LINE_BYTES,
+    PRINTED,
+    PRINTED_NAMED,
+    Layout,
+    decode,
+    header_columns,
+)
+from wallet.states import CardKind
 
 PIECE_BYTES = 128 * 1024
 IMPORT_JOB = "wallet.import_stock"
@@ -25,13 +35,20 @@ class Piece:
 
 
 def start_import(
-    *, pool_id: int, filename: str, blocks: Iterable[bytes], imported_by_id: int, at: datetime
+    *,
+    filename: str,
+    blocks: Iterable[bytes],
+    imported_by_id: int,
+    at: datetime,
+    pool_id: int | None = None,
+    product_id: int | None = None,
 ) -> int:
-    """Keep the file sealed and have a worker read it; the import's id.
+    """Keep a file sealed and have a worker read it: codes for a pool, or printed cards of a product.
 
-    Nothing of the file is kept in clear. The same file may come again: its codes are found in stock and
-    nothing changes. Refuses `ImportRefused` for a file that cannot be a list of codes.
+    The import's id. Nothing of the file is kept in clear. The same file may come again: its codes are found
+    and nothing changes. Refuses `ImportRefused` for a file that cannot be such a list.
     """
+    layout = layout_of(product_id)
     digest = hashlib.sha256()
     with transaction.atomic():
         pieces = _pieces(_hashed(blocks, digest))
@@ -39,9 +56,10 @@ def start_import(
         if first is None:
             raise ImportRefused(_("Ce fichier est vide."))
         header, _newline, rest = first.body.partition(b"\n")
-        columns, delimiter = header_columns(header)
+        columns, delimiter = header_columns(header, layout)
         upload = StockImport.objects.create(
             pool_id=pool_id,
+            product_id=product_id,
             filename=filename[:200],
             columns=columns,
             delimiter=delimiter,
@@ -55,6 +73,14 @@ def start_import(
         upload.save(update_fields=["fingerprint"])
         enqueue(kind=IMPORT_JOB, ref=str(upload.pk), due_at=at)
     return upload.pk
+
+
+def layout_of(product_id: int | None) -> Layout:
+    """The columns of a file of printed cards of this product, or of codes when there is none."""
+    if product_id is None:
+        return CODES
+    named = CardProduct.objects.filter(pk=product_id, kind=CardKind.NAMED).exists()
+    return PRINTED_NAMED if named else PRINTED
 
 
 def piece_binding(piece: StockImportPiece) -> str:
