@@ -201,7 +201,7 @@ class RewardClaim(models.Model):
     reward_code = models.CharField(_("récompense"), max_length=40)
     product_slug = models.CharField(_("produit"), max_length=40)
     points_minor = models.PositiveBigIntegerField(_("points (centièmes)"))
-    card_id = models.UUIDField(null=True)
+    card_id = models.UUIDField()
     at = models.DateTimeField(_("le"))
 
     class Meta:

@@ -1,5 +1,6 @@
 """Earning (S4.1 to S4.3, S4.6 to S4.8): what a purchase brings, when it is usable and how long it lives."""
 
+from datetime import date
 from typing import Any
 from uuid import uuid4
 
@@ -221,7 +222,7 @@ def test_purchase_points_live_90_days_without_activity_and_a_purchase_rolls_them
     assert available(who, paris(2026, 7, 10)) == 0
 
 
-NEVER_SOON = paris(1990, 12, 20).date()
+NEVER_SOON = date(1990, 12, 20)
 
 
 def test_90_idle_days_burn_points_and_return_the_tier_to_guest() -> None:
