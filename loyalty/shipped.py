@@ -50,8 +50,8 @@ CINEMA: dict[str, Any] = {
     "life": {"months": 12},
     "redemption": {"cap_bp": 0},
     "rewards": [  # S4, Cinema
-        {"code": "5-7", "name": "Place 5/7", "points": 240, "product_slug": "reward-5-7"},
-        {"code": "7-7", "name": "Place 7/7", "points": 300, "product_slug": "reward-7-7"},
+        {"code": "5-7", "name": "Place 5/7", "points": 240, "product_slug": "fidelite-5-7"},
+        {"code": "7-7", "name": "Place 7/7", "points": 300, "product_slug": "fidelite-7-7"},
     ],
 }
 MIRABELLE: dict[str, Any] = {
