@@ -297,6 +297,11 @@ if not SANDBOX:
 EMAIL_URL = env.str("EMAIL_URL", "")
 EMAIL_TIMEOUT = 20
 
+# Text messages: a class with `send` (loyalty.sms); HttpSms posts to SMS_URL with SMS_TOKEN.
+SMS_GATEWAY = env.str("SMS_GATEWAY", "sandbox.sms.SandboxSms" if SANDBOX else "loyalty.sms.HttpSms")
+SMS_URL = env.str("SMS_URL", "")
+SMS_TOKEN = env.str("SMS_TOKEN", "")
+
 # The company on invoices. The demo's is invented.
 SELLER_NAME = env.str("SELLER_NAME", "Mirabelle Démonstration")
 SELLER_LEGAL_FORM = env.str("SELLER_LEGAL_FORM", "SAS au capital de 10 000 €, RCS Exempleville 000 000 000")
