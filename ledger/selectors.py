@@ -3,13 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from django.db.models import F, Q, Sum
+from django.db.models.functions import TruncMonth
 from django.db.models.query import RawQuerySet
 
-from kernel.calendar import FAR_FUTURE
+from kernel.calendar import FAR_FUTURE, PARIS
 from ledger.models import Account, Lot, LotMove, Transfer
 from ledger.states import AccountKind, HoldState, OwnKind, Restriction, SpendContext, TransferRecord
 
@@ -145,6 +146,39 @@ def expired_of(account_id: int, lot_ids: Iterable[int]) -> dict[int, int]:
     ).values("transfer_id")
     parts = LotMove.objects.filter(transfer_id__in=expiries, lot_id__in=list(lot_ids), delta__lt=0)
     return {lot: -total for lot, total in parts.order_by().values_list("lot_id").annotate(Sum("delta"))}
+
+
+@dataclass(frozen=True, slots=True)
+class MonthlyFlow:
+    """What entered and left an account in one local month, holds that came and went left out.
+
+    `net` is the change of its book value, holds included.
+    """
+
+    month: date
+    gained: int
+    used: int
+    net: int
+
+
+def monthly_flows(account_id: int, *, since: datetime) -> list[MonthlyFlow]:
+    """Flows of the months with any, oldest first. One query, summed by the database."""
+    moves = LotMove.objects.filter(account_id=account_id, leads=True, transfer__occurred_at__gte=since)
+    rows = (
+        moves.annotate(month=TruncMonth("transfer__occurred_at", tzinfo=PARIS))
+        .values_list("month")
+        .annotate(
+            gained=Sum("transfer__amount", filter=Q(delta__gt=0) & ~_IN_FLIGHT, default=0),
+            used=Sum("transfer__amount", filter=Q(delta__lt=0) & ~_IN_FLIGHT, default=0),
+            came=Sum("transfer__amount", filter=Q(delta__gt=0), default=0),
+            went=Sum("transfer__amount", filter=Q(delta__lt=0), default=0),
+        )
+        .order_by("month")
+    )
+    return [MonthlyFlow(month.date(), gained, used, came - went) for month, gained, used, came, went in rows]
+
+
+_IN_FLIGHT = Q(transfer__kind__in=[OwnKind.HOLD.value, OwnKind.RELEASE.value])
 
 
 def system_net(code: str, unit: str) -> int:

@@ -46,6 +46,28 @@ def version_or_last(programme_id: int, *, at: datetime) -> VersionInForce | None
     return _in_force(version) if version else None
 
 
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """Every published version of some programmes, newest first, to look up without asking again."""
+
+    by_programme: dict[int, list[tuple[datetime, VersionInForce]]]
+
+    def at(self, programme_id: int, when: datetime | None) -> VersionInForce | None:
+        """The version in force at `when`, or None."""
+        known = self.by_programme.get(programme_id, [])
+        return next((version for since, version in known if when is not None and since <= when), None)
+
+
+def versions_of(programme_ids: set[int]) -> Versions:
+    """One query."""
+    rows = ProgrammeVersion.objects.filter(programme_id__in=programme_ids, state=VersionState.PUBLISHED)
+    found: dict[int, list[tuple[datetime, VersionInForce]]] = {}
+    for row in rows.select_related("programme").order_by("-published_at", "-number"):
+        if row.published_at is not None:
+            found.setdefault(row.programme_id, []).append((row.published_at, _in_force(row)))
+    return Versions(found)
+
+
 def rules_of(version: ProgrammeVersion) -> Rules:
     """The parsed rules; each text is parsed once per process."""
     return _parsed(json.dumps(version.rules, sort_keys=True))

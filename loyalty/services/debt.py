@@ -12,15 +12,16 @@ from loyalty.models import Member
 from loyalty.states import Movement
 
 
-def pay_debt(member: Member, *, key: UUID, at: datetime) -> int:
+def pay_debt(member: Member, *, key: UUID, at: datetime, alive_at: datetime | None = None) -> int:
     """Pay what can be paid of a locked member's debt, and save what is left; hundredths of points paid.
 
-    `key` is that of the event which brought points. A frozen account pays once it is free.
+    `key` is that of the event which brought points, `alive_at` when it was due if that is noticed only now.
+    A frozen account pays once it is free.
     """
     if not member.debt_minor or ledger.is_frozen(member.account_id):
         return 0
     paid = 0
-    for lot in _in_order(member, at):
+    for lot in _in_order(member, alive_at or at):
         part = min(member.debt_minor - paid, lot.remaining)
         if not part:
             break

@@ -93,6 +93,11 @@ def birthday_gain(member: Member, version: VersionInForce, *, due_at: datetime) 
     )
 
 
+def still_matters(gain: Gain, at: datetime) -> bool:
+    """Points that are over before anybody noticed would only have paid a debt."""
+    return gain.expires_at is None or gain.expires_at > at or gain.member.debt_minor > 0
+
+
 def birthday_key(member_id: int, year: int) -> UUID:
     """One credit per member and birthday, whoever makes it."""
     return uuid5(NAMESPACE_OID, f"mirabelle loyalty birthday {member_id} {year}")
@@ -107,9 +112,9 @@ def _next_due(member: Member, at: datetime) -> tuple[datetime, int] | None:
 def _birthday(member: Member, version: VersionInForce | None, *, due_at: datetime, at: datetime) -> None:
     """Credit, unless the points would be over already or the year has had its birthday."""
     gain = birthday_gain(member, version, due_at=due_at) if version else None
-    if gain and gain.expires_at and gain.expires_at > at and not _had(member, gain):
+    if gain and still_matters(gain, at) and not _had(member, gain):
         credit_gains([gain], at=at)
-        pay_debt(member, key=gain.key, at=at)
+        pay_debt(member, key=gain.key, at=at, alive_at=due_at)
     if version:
         plan_birthday(member, version.rules, after=due_at)
     else:

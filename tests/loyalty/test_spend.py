@@ -1,11 +1,15 @@
 """Spending (S4.4, S4.6, S4.10, S4.12): up to the cap, from the lots that fit, and back into them."""
 
+import time
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db.models import QuerySet
 
+from ledger.models import Lot
+from ledger.services.expire import expire_due
 from ledger.services.freeze import freeze
 from loyalty.errors import (
     CapExceeded,
@@ -23,6 +27,7 @@ from loyalty.errors import (
 )
 from loyalty.models import Member, OneTimeCode, Promotion, Redemption
 from loyalty.selectors.spending import spend_limit
+from loyalty.services import spend
 from loyalty.services.code import issue_one_time_code
 from loyalty.services.promote import grant_promotion
 from loyalty.services.spend import (
@@ -32,12 +37,15 @@ from loyalty.services.spend import (
     release_points,
     spend_points,
 )
+from loyalty.services.sweep import credit_birthdays, end_idle
 from loyalty.states import RedemptionRecord
+from tests.concurrency.test_ledger_races import storm
 from tests.loyalty.points import (
     DAY,
     NOW,
     available,
     books_are_right,
+    bring_back,
     buy,
     everything,
     fresh,
@@ -377,3 +385,69 @@ def test_who_may_not_spend_gets_no_code() -> None:
         issue_one_time_code(member_id=who.pk, at=NOW)
     assert fresh(who).state == "suspected"
     assert not OneTimeCode.objects.exists()
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("counted", ["when used", "after looking"])
+def test_64_uses_of_one_code_at_once_spend_once(counted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # S4.12
+    who = rich()
+    issued = issue_one_time_code(member_id=who.pk, at=NOW)
+    if counted == "after looking":
+        monkeypatch.setattr(QuerySet, "select_for_update", lambda rows, **_: rows.all())
+        monkeypatch.setattr(spend, "consume_code", _look_then_use)
+    outcomes = storm(*[lambda: at_till(issued.code)] * 64)
+    if counted == "when used":
+        assert outcomes == {"done": 1, "OneTimeCodeRefused": 63}
+        assert available(who, NOW) == 990_00
+    else:
+        assert outcomes["done"] > 1
+    assert books_are_right()
+
+
+def _look_then_use(code: str, *, at: Any) -> None:
+    rows = OneTimeCode.objects.filter(used_at__isnull=True, expires_at__gt=at)
+    if not rows.exists():
+        raise OneTimeCodeRefused
+    time.sleep(0.01)
+    rows.update(used_at=at)
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("lock", ["held", "removed"])
+def test_64_purchases_at_once_give_one_welcome_and_the_whole_lifetime(
+    lock: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # S4.3, S4.7
+    who = member(shipped("family"))
+    if lock == "removed":
+        monkeypatch.setattr(QuerySet, "select_for_update", lambda rows, **_: rows.all())
+    outcomes = storm(*[lambda: buy(who, 1_00)] * 64)
+    right = outcomes == {"done": 64} and fresh(who).lifetime_minor == 64_00
+    assert right == (lock == "held"), outcomes
+    assert Lot.objects.count() == 1
+    assert books_are_right()
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_purchases_spends_refunds_and_sweeps_at_once_neither_deadlock_nor_lose_a_point() -> None:
+    owner = programme("croissant", welcome=None)
+    people = [member(owner, at=NOW - 200 * DAY) for _ in range(6)]
+    bought = [buy(who, 1_000_00, at=NOW - 100 * DAY) for who in people]
+    requests: list[Any] = []
+    for who, one in zip(people, bought, strict=True):
+        requests += [
+            lambda who=who: buy(who, 100_00),
+            lambda one=one: bring_back(one, 10_00),
+            lambda who=who: hold(who, 1_00),
+            lambda: end_idle(at=NOW, limit=3),
+            lambda: credit_birthdays(at=NOW + 150 * DAY, limit=3),
+            lambda: expire_due(at=NOW, limit=5),
+        ]
+    outcomes = storm(*requests)
+    assert set(outcomes) <= {"done", "NotEnoughPoints"}, outcomes
+    assert {fresh(who).era for who in people} <= {2, 3}
+    assert books_are_right()
