@@ -7,6 +7,7 @@ BENCHES = {
     "Ledger debit against bare SQL": "bench.ledger",
     "Place, pay and issue an order": "bench.orders",
     "Pages against a bare page, whole orders over HTTP": "bench.pages",
+    "Nightly sweep of a loyalty programme": "bench.loyalty",
     "PDF files against a bare render": "bench.pdf",
 }
 
