@@ -5,6 +5,7 @@ import sys
 
 BENCHES = {
     "Ledger debit against bare SQL": "bench.ledger",
+    "Book seats against a bare debit": "bench.booking",
     "Place, pay and issue an order": "bench.orders",
     "Pages against a bare page, whole orders over HTTP": "bench.pages",
     "Nightly sweep of a loyalty programme": "bench.loyalty",

@@ -131,9 +131,15 @@ def spend_until_told(url: str, ids: list[int], stop: Any, spent: Any) -> None:
     from ledger.services.debit import debit
 
     while not stop.is_set():
-        facts = {"account_id": random.choice(ids), "sink": "redeemed:croissant", "amount": 1, "kind": "spent"}
         try:
-            debit(key=uuid.uuid4(), at=timezone.now(), **facts)
+            debit(
+                key=uuid.uuid4(),
+                account_id=random.choice(ids),
+                sink="redeemed:croissant",
+                amount=1,
+                kind="spent",
+                at=timezone.now(),
+            )
         except DomainError:
             continue
         with spent.get_lock():

@@ -1,8 +1,12 @@
 """Pages against a bare Django page on the same server, and whole orders over HTTP by 16 customers at once.
 
-Usage: `python -m bench.pages [--seconds 4] [--orders 96]`. Needs PostgreSQL at DATABASE_URL (default:
-postgres@127.0.0.1:5432), where it makes and drops a database of its own, and `wrk` on the PATH. The server
-is granian with two workers, as in production. Figures to compare are ratios, and CPU per order.
+Usage: `python -m bench.pages [--seconds 2] [--rounds 5] [--orders 96]`. Needs PostgreSQL at DATABASE_URL
+(default: postgres@127.0.0.1:5432), where it makes and drops a database of its own, and `wrk` on the PATH. The
+server is granian with two workers, as in production.
+
+Machines differ and are shared, so only ratios to the bare page of the same minutes are judged. Issue 2 set
+its limits where the bare page does 800/s on two cores: 15 orders a second are 15/800 of that, and 0.1 s of
+CPU each are 40 times what a bare page then has (2 cores / 800).
 """
 
 import argparse
@@ -26,13 +30,13 @@ from urllib.parse import urlencode, urlsplit
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.orders import own_database
+from bench.ledger import own_database
 
 PORT, BARE_PORT = 8151, 8152
 CUSTOMERS = 16
 LEAST_SHARE = 0.35  # of the bare page's rate (issue 2, "Speed")
-LEAST_ORDERS_PER_SECOND = 15
-MOST_CPU_PER_ORDER = 0.1
+LEAST_ORDERS = 15 / 800  # orders per bare page
+MOST_ORDER_CPU = 0.1 / (2 / 800)  # the CPU of bare pages
 CARD = {"number": "4999990000000023", "expiry": "12/30", "cvc": "123", "holder": "Camille"}
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -125,22 +129,35 @@ def prepare() -> tuple[str, list[str], str]:
     for person in people:
         client = Client()
         client.force_login(person)
-        cookies.append(f"sessionid={client.cookies['sessionid'].value}")
+        client.get("/panier/")  # a browser keeps its CSRF cookie from the first form on
+        cookies.append("; ".join(f"{name}={cookie.value}" for name, cookie in client.cookies.items()))
     assert Order.objects.count() == 61
     return cookies[0], cookies[1:], f"/commandes/{orders[0].number}/"
 
 
-def rate_of(path: str, cookie: str, seconds: int, port: int = PORT) -> float:
-    """Requests per second of one page, by wrk, 16 connections; every answer must be a 200."""
+@dataclass(frozen=True)
+class Load:
+    """What a page took: requests per second, and the server's CPU for each in seconds."""
+
+    rate: float
+    cpu: float
+
+
+def load(path: str, cookie: str, seconds: int, *, port: int, pid: int) -> Load:
+    """One page by wrk over 16 connections; every answer must be a 200."""
     command = ["wrk", "-t2", f"-c{CUSTOMERS}", f"-d{seconds}s", "-H", f"Cookie: {cookie}"]
+    before = cpu_seconds(pid)
     said = subprocess.run(
         [*command, f"http://127.0.0.1:{port}{path}"], capture_output=True, text=True, check=True
     ).stdout
+    cpu = cpu_seconds(pid) - before
     if "Non-2xx" in said:
         raise SystemExit(f"{path} does not answer 200")
-    found = re.search(r"Requests/sec:\s+([0-9.]+)", said)
-    assert found, said
-    return float(found[1])
+    rate = re.search(r"Requests/sec:\s+([0-9.]+)", said)
+    count = re.search(r"(\d+) requests in", said)
+    assert rate, said
+    assert count, said
+    return Load(float(rate[1]), cpu / int(count[1]))
 
 
 @dataclass
@@ -196,7 +213,7 @@ def hidden(page: str) -> dict[str, str]:
 
 def buy(cookies: list[str], each: int) -> float:
     """Orders per second by all customers at once."""
-    customers = [Customer(dict([cookie.split("=", 1)])) for cookie in cookies]
+    customers = [Customer(dict(part.split("=", 1) for part in cookie.split("; "))) for cookie in cookies]
     for customer in customers:
         customer.order()  # warm, unmeasured
     failures: list[BaseException] = []
@@ -227,44 +244,64 @@ def measure_pages(reader: str, order: str, seconds: int, rounds: int) -> bool:
         "order": order,
         "wallet": "/portefeuille/",
     }
-    pairs: dict[str, list[tuple[float, float]]] = {name: [] for name in pages}
-    with server("bench.bare", BARE_PORT), server("config.wsgi", PORT):
-        rate_of("/bare/", reader, 2, BARE_PORT)
+    pairs: dict[str, list[tuple[Load, Load]]] = {name: [] for name in pages}
+    with server("bench.bare", BARE_PORT) as bare_pid, server("config.wsgi", PORT) as pid:
+        load("/bare/", reader, 2, port=BARE_PORT, pid=bare_pid)  # warm, uncounted
+        for path in pages.values():
+            load(path, reader, 1, port=PORT, pid=pid)
         for _ in range(rounds):
             # In turn, so that whatever else the machine does weighs on both sides alike.
             for name, path in pages.items():
-                rate_of(path, reader, 1)
-                bare = rate_of("/bare/", reader, seconds, BARE_PORT)
-                pairs[name].append((rate_of(path, reader, seconds), bare))
-    print(f"bare signed-in page, one query: {median(b for ps in pairs.values() for _, b in ps):.0f}/s")
-    passed = True
-    for name, several in pairs.items():
-        share = median(page / bare for page, bare in several)
-        passed &= share >= LEAST_SHARE
-        verdict = "PASS" if share >= LEAST_SHARE else "FAIL"
-        rate = median(page for page, _ in several)
-        print(f"{name}: {rate:.0f}/s, {share:.0%} of bare, limit {LEAST_SHARE:.0%}: {verdict}")
-    return passed
-
-
-def measure_orders(cookies: list[str], orders: int) -> bool:
-    with server("config.wsgi", PORT) as pid:
-        each = max(orders // CUSTOMERS, 1)
-        before = cpu_seconds(pid)
-        rate = buy(cookies, each)
-        cpu = (cpu_seconds(pid) - before) / (CUSTOMERS * (each + 1))
-    passed = rate >= LEAST_ORDERS_PER_SECOND and cpu <= MOST_CPU_PER_ORDER
+                bare = load("/bare/", reader, seconds, port=BARE_PORT, pid=bare_pid)
+                pairs[name].append((load(path, reader, seconds, port=PORT, pid=pid), bare))
+    every = [bare for several in pairs.values() for _, bare in several]
     print(
-        f"whole order over HTTP, {CUSTOMERS} customers: {rate:.1f}/s (limit {LEAST_ORDERS_PER_SECOND}), "
-        f"server CPU {cpu:.3f} s each (limit {MOST_CPU_PER_ORDER}): {'PASS' if passed else 'FAIL'}"
+        f"bare signed-in page, one query: {median(bare.rate for bare in every):.0f}/s, "
+        f"CPU {median(bare.cpu for bare in every) * 1000:.1f} ms"
+    )
+    verdicts = [tell(name, several) for name, several in pairs.items()]
+    return all(verdicts)
+
+
+def tell(name: str, several: list[tuple[Load, Load]]) -> bool:
+    """Print one page's figures; whether it is fast enough."""
+    share = median(page.rate / bare.rate for page, bare in several)
+    passed = share >= LEAST_SHARE
+    rate, cpu = median(page.rate for page, _ in several), median(page.cpu for page, _ in several)
+    print(
+        f"{name}: {rate:.0f}/s, CPU {cpu * 1000:.1f} ms, {share:.0%} of bare, limit {LEAST_SHARE:.0%}: "
+        f"{'PASS' if passed else 'FAIL'}"
     )
     return passed
 
 
+def measure_orders(reader: str, cookies: list[str], orders: int, seconds: int) -> bool:
+    each = max(orders // CUSTOMERS, 1)
+    with server("bench.bare", BARE_PORT) as bare_pid, server("config.wsgi", PORT) as pid:
+        load("/bare/", reader, 2, port=BARE_PORT, pid=bare_pid)  # warm, uncounted
+        first = load("/bare/", reader, seconds, port=BARE_PORT, pid=bare_pid)
+        before = cpu_seconds(pid)
+        rate = buy(cookies, each)
+        cpu = (cpu_seconds(pid) - before) / (CUSTOMERS * (each + 1))
+        last = load("/bare/", reader, seconds, port=BARE_PORT, pid=bare_pid)
+    bare = Load((first.rate + last.rate) / 2, (first.cpu + last.cpu) / 2)
+    fast, lean = rate / bare.rate >= LEAST_ORDERS, cpu / bare.cpu <= MOST_ORDER_CPU
+    print(f"whole order over HTTP, {CUSTOMERS} customers at once; bare page {bare.rate:.0f}/s:")
+    print(
+        f"  {rate:.1f} orders/s, {rate / bare.rate:.2%} of bare, limit {LEAST_ORDERS:.2%} "
+        f"({bare.rate * LEAST_ORDERS:.1f}/s here): {'PASS' if fast else 'FAIL'}"
+    )
+    print(
+        f"  server CPU {cpu:.3f} s each, {cpu / bare.cpu:.0f} bare pages, limit {MOST_ORDER_CPU:.0f} "
+        f"({bare.cpu * MOST_ORDER_CPU:.3f} s here): {'PASS' if lean else 'FAIL'}"
+    )
+    return fast and lean
+
+
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--seconds", type=int, default=4)
-    options.add_argument("--rounds", type=int, default=2)
+    options.add_argument("--seconds", type=int, default=2)
+    options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--orders", type=int, default=96)
     args = options.parse_args()
     if not shutil.which("wrk"):
@@ -285,7 +322,7 @@ def main() -> int:
         reader, buyers, order = prepare()
         connection.close()
         passed = measure_pages(reader, order, args.seconds, args.rounds)
-        passed &= measure_orders(buyers, args.orders)
+        passed &= measure_orders(reader, buyers, args.orders, args.seconds)
         connection.close()
     return 0 if passed else 1
 

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 
+from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from django.conf import settings
@@ -17,6 +18,10 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation.reloader import translation_file_changed
 
+from config import typography
+from config.typography import space_all
+
+RULES = [Path(__file__), Path(typography.__file__)]
 Say = Callable[[str], None]
 
 
@@ -42,9 +47,12 @@ def migrations_missing() -> bool:
 def compile_messages(say: Say) -> None:
     """Compile the catalogues that changed. Babel does it: gettext's own tools may not be installed."""
     for folder in settings.LOCALE_PATHS:
-        for source in Path(folder).glob("*/LC_MESSAGES/*.po"):
+        sources = sorted(Path(folder).glob("*/LC_MESSAGES/*.po"))
+        # Any of them may have changed what French says: see config.typography.
+        newest = max((source.stat().st_mtime_ns for source in [*sources, *RULES]), default=0)
+        for source in sources:
             target = source.with_suffix(".mo")
-            if not target.exists() or target.stat().st_mtime_ns < source.stat().st_mtime_ns:
+            if not target.exists() or target.stat().st_mtime_ns < newest:
                 say(f"Compiling {source.parent.parent.name} texts")
                 target.write_bytes(_compiled(source))
                 # This process may have read the old texts, or found none, when Django started.
@@ -52,11 +60,19 @@ def compile_messages(say: Say) -> None:
 
 
 def _compiled(source: Path) -> bytes:
-    with source.open("rb") as file:
-        catalog = read_po(file, locale=source.parent.parent.name)
+    catalog = _read(source)
+    if catalog.locale_identifier == settings.LANGUAGE_CODE:
+        for other in source.parents[2].glob(f"*/LC_MESSAGES/{source.name}"):
+            if other != source:
+                space_all(catalog, named_by=_read(other))
     compiled = BytesIO()
     write_mo(compiled, catalog)
     return compiled.getvalue()
+
+
+def _read(source: Path) -> Catalog:
+    with source.open("rb") as file:
+        return read_po(file, locale=source.parent.parent.name)
 
 
 def collect_static(say: Say) -> None:

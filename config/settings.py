@@ -266,7 +266,7 @@ UNFOLD = {
     },
 }
 
-# Languages: the source language is French, so French needs no catalogue.
+# Languages: the source language is French; its catalogue holds spacing and what the admin theme lacks.
 LANGUAGE_CODE = "fr"
 # Each under its own name, whatever language the page is in.
 LANGUAGES = [("fr", "Français"), ("en", "English")]
@@ -338,6 +338,11 @@ ISSUERS = {
 }
 ISSUE_DELAY_MIN = env.int("ISSUE_DELAY_MIN", 7200 if PRODUCTION else 8)
 ISSUE_DELAY_MAX = env.int("ISSUE_DELAY_MAX", 14400 if PRODUCTION else 16)
+
+# Booking seats: how long they are kept while their customer pays, until when they can be cancelled.
+BOOKING_HOLD_MINUTES = env.int("BOOKING_HOLD_MINUTES", 15)
+BOOKING_CANCEL_BEFORE_MINUTES = env.int("BOOKING_CANCEL_BEFORE_MINUTES", 60)
+BOOKING_MAX_SEATS = env.int("BOOKING_MAX_SEATS", 10)
 
 # Giving a card away
 CLAIM_LINK_DAYS = env.int("CLAIM_LINK_DAYS", 30)

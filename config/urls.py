@@ -14,6 +14,8 @@ urlpatterns = [
     path("cse/", include("accounts.urls_cse")),
     path("", include("orders.urls")),
     path("portefeuille/", include("wallet.urls")),
+    path("cinema/", include("wallet.urls_cinema")),
+    path("cinema/", include("orders.urls_booking")),
     path("admin/", admin.site.urls),
     *([path("sandbox/", include("sandbox.urls"))] if settings.SANDBOX else []),
 ]

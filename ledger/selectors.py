@@ -34,7 +34,10 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of an account's history. `amount` is signed; `balance_after` counts pending value too."""
+    """One line of an account's history. `amount` is signed; `balance_after` counts pending value too.
+
+    `reverses`: the transfer that this one undid, in part or whole.
+    """
 
     id: int
     transfer_id: UUID
@@ -43,6 +46,7 @@ class Entry:
     amount: int
     balance_after: int
     note: str
+    reverses: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,16 @@ def spendable(account_id: int, *, at: datetime, spend: SpendContext) -> int:
     """Minor units that a debit in these circumstances could take. Zero for a frozen account. One query."""
     lots = Lot.objects.filter(account_id=account_id, is_open=True, account__frozen=False)
     return sum(lot.remaining for lot in lots if lot.fits(spend, at=at))
+
+
+def spendables(account_ids: Iterable[int], *, at: datetime, spend: SpendContext) -> dict[int, int]:
+    """`spendable` of many accounts, in one query; an unknown account can spend nothing."""
+    sums = dict.fromkeys(account_ids, 0)
+    if sums:
+        lots = Lot.objects.filter(account_id__in=list(sums), is_open=True, account__frozen=False)
+        for lot in lots:
+            sums[lot.account_id] += lot.remaining if lot.fits(spend, at=at) else 0
+    return sums
 
 
 def history(account_id: int, *, before: int | None = None, limit: int = 50) -> list[Entry]:
@@ -243,4 +257,5 @@ def _entry(move: LotMove) -> Entry:
         amount=transfer.amount if move.delta > 0 else -transfer.amount,
         balance_after=move.balance_after,
         note=transfer.note,
+        reverses=transfer.reverses_id,
     )

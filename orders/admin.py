@@ -64,9 +64,7 @@ class ProductForm(forms.ModelForm):
         name: str = self.cleaned_data["issuer"]
         if not issuer_exists(name):
             raise forms.ValidationError(
-                gettext(
-                    "Cet émetteur n'existe pas : « own », « stock:<stock> » ou « places:<type de carte> »."
-                )
+                gettext("Cet émetteur n'existe pas : « own », « stock:<stock> » ou « places:<type> ».")
             )
         return name
 

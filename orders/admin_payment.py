@@ -75,6 +75,12 @@ class PaymentAdmin(Looked):
     list_filter = ("state", "gateway")
     list_select_related = ("order",)
     search_fields = ("reference", "psp_id", "order__id", "order__customer__email")
+    # Named, so that Django builds no form field for the bank's address only to find what there is.
+    fields = (
+        *("order", "reference", "gateway", "psp_id", "redirect_url", "amount_minor", "currency"),
+        *("received_minor", "received_currency", "state", "refusal_code", "card_label"),
+        *("created_at", "expires_at", "succeeded_at"),
+    )
     inlines = (PaymentEventInline, RefundInline)
     actions = ("ask_the_bank",)
 

@@ -103,5 +103,9 @@ class RefundPending(DomainError):
     """The bank took the refund and has not finished it."""
 
 
+class PaymentContested(DomainError):
+    """The payment is contested at the customer's bank: the money is not ours until the bank decides."""
+
+
 class ReviewDecided(DomainError):
     """The order does not wait for a decision about its payment (any more)."""

@@ -4,14 +4,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
+from typing import Any
 
 from django.db import connection
-from django.db.models import F, Max, Prefetch, Q, QuerySet, Sum, TextField
+from django.db.models import F, Max, Q, QuerySet, Sum, TextField
 from django.db.models.expressions import RawSQL
 
 from kernel.calendar import last_valid_day, local_date, start_of_day
-from orders.models import DiscountAgreement, Order, OrderLine, Product, TermsVersion
-from orders.states import OrderState
+from kernel.paging import LARGEST_KEY, KeyPage, key_of, page_of
+from orders.models import DiscountAgreement, Order, OrderLine, Payment, Product, Refund, TermsVersion
+from orders.states import CONTESTED_PAYMENTS, OrderState, RefundState
 
 # Orders that give their amount back to the month's ceiling.
 _GIVEN_BACK = [
@@ -108,8 +110,11 @@ def current_terms_id(*, at: datetime) -> int | None:
 
 
 @dataclass(frozen=True)
-class CartLine:
-    """One line as shown; amounts in minor units. `previous_price_minor` tells of a repricing."""
+class Line:
+    """One line of a cart or an order as shown; amounts in minor units.
+
+    `previous_price_minor` tells of a repricing.
+    """
 
     pk: int
     product: Product
@@ -126,7 +131,7 @@ class CartView:
 
     order_id: int | None
     version: int
-    lines: tuple[CartLine, ...]
+    lines: tuple[Line, ...]
     valid_until: date | None
     currency: str = "EUR"
 
@@ -147,34 +152,45 @@ class CartView:
         return self.face_minor - self.total_minor
 
     @cached_property
-    def repriced(self) -> tuple[CartLine, ...]:
+    def repriced(self) -> tuple[Line, ...]:
         return tuple(line for line in self.lines if line.previous_price_minor is not None)
 
 
-# The long texts of a product, which a cart does not show.
-_CART_HIDES = [
-    f"product__{text}{suffix}"
-    for text in ("lead", "where_usable", "exclusions", "terms")
-    for suffix in ("", "_fr", "_en")
-]
+# By hand: the ORM takes ten times as long to word this as the database to answer. Each row is a product
+# without its long texts, and the line that sells it.
+_LINES = """
+SELECT p.id, p.slug, p.name, p.name_fr, p.name_en, p.artwork, p.max_quantity, p.validity_months,
+    l.id AS line_id, l.face_minor, l.quantity, l.rate_bp, l.price_minor, l.previous_price_minor,
+    o.id AS order_id, o.version AS order_version, o.currency AS order_currency
+FROM orders_order o
+JOIN orders_orderline l ON l.order_id = o.id
+JOIN orders_product p ON p.id = l.product_id
+"""
+_CART_LINES = f"{_LINES} WHERE o.customer_id = %s AND o.state = 'cart' ORDER BY l.id"
+_ORDER_LINES = f"{_LINES} WHERE o.customer_id = %s AND o.id = %s ORDER BY l.id"
 
 
 def cart_view(customer_id: int, *, at: datetime) -> CartView:
     """The customer's cart with the prices stored in it (see `services.cart.reprice`). One query."""
-    rows = list(
-        OrderLine.objects.filter(order__customer_id=customer_id, order__state=OrderState.CART)
-        .select_related("order", "product")
-        .defer(*_CART_HIDES)
-        .order_by("id")
-    )
+    rows: list[Any] = list(Product.objects.raw(_CART_LINES, [customer_id]))
     if not rows:
         return CartView(None, 0, (), None)
-    lines = tuple(
-        CartLine(r.pk, r.product, r.face_minor, r.quantity, r.rate_bp, r.price_minor, r.previous_price_minor)
-        for r in rows
+    first = rows[0]
+    soonest = min(last_valid_day(local_date(at), row.validity_months) for row in rows)
+    lines = tuple(_line(row) for row in rows)
+    return CartView(first.order_id, first.order_version, lines, soonest, first.order_currency)
+
+
+def _line(row: Any) -> Line:
+    return Line(
+        pk=row.line_id,
+        product=row,
+        face_minor=row.face_minor,
+        quantity=row.quantity,
+        rate_bp=row.rate_bp,
+        price_minor=row.price_minor,
+        previous_price_minor=row.previous_price_minor,
     )
-    soonest = min(last_valid_day(local_date(at), r.product.validity_months) for r in rows)
-    return CartView(rows[0].order_id, rows[0].order.version, lines, soonest, rows[0].order.currency)
 
 
 def cart_needs_repricing(cart: CartView, current: dict[int, Discount]) -> bool:
@@ -204,52 +220,77 @@ def _with_last_payment(orders: QuerySet[Order]) -> QuerySet[Order]:
     return orders.annotate(payment_state=RawSQL(_LAST_STATE, (), TextField(null=True)))  # noqa: S611
 
 
-def orders_of(customer_id: int, *, group: str = "") -> QuerySet[Order]:
-    """Placed orders of a customer with their last payment state, newest first. One query."""
-    orders = Order.objects.filter(customer_id=customer_id).exclude(state=OrderState.CART)
-    if group in ORDER_GROUPS:
-        orders = orders.filter(state__in=ORDER_GROUPS[group])
-    shown = ("state", "currency", "total_minor", "placed_at", "paid_at")
-    return _with_last_payment(orders).only(*shown).order_by("-id")
+_CONTESTED = """(SELECT p.state FROM orders_payment p WHERE p.order_id = orders_order.id
+    AND p.state IN ('disputed', 'charged_back')
+    AND NOT EXISTS (SELECT 1 FROM orders_refund r WHERE r.payment_id = p.id AND r.undue)
+    ORDER BY p.state LIMIT 1)"""
+
+
+def _with_dispute(orders: QuerySet[Order]) -> QuerySet[Order]:
+    """`contested`: the state of the payment that paid, when the customer's bank has its money back."""
+    return orders.annotate(contested=RawSQL(_CONTESTED, (), TextField(null=True)))  # noqa: S611
+
+
+_PLACED = [state for state in OrderState if state != OrderState.CART]
+_ORDERS = f"""
+SELECT id, booking_id, state, currency, total_minor, placed_at, paid_at, {_LAST_STATE} AS payment_state
+FROM orders_order WHERE customer_id = %s AND id < %s AND state IN ({{states}}) ORDER BY id DESC LIMIT %s
+"""  # noqa: S608 - no value is put in
+_ORDER = f"""
+SELECT orders_order.id, booking_id, state, currency, face_minor, total_minor, placed_at, paid_at,
+    fulfilled_at, cards_expected_from, cards_expected_until, t.number AS terms_number,
+    {_LAST_STATE} AS payment_state, {_PAID_WITH} AS payment_label, {_CONTESTED} AS contested
+FROM orders_order LEFT JOIN orders_termsversion t ON t.id = terms_id
+WHERE customer_id = %s AND orders_order.id = %s AND state <> 'cart'
+"""  # noqa: S608 - no value is put in
+_CONTENTS = """
+SELECT order_id, quantity, face_minor FROM orders_orderline WHERE order_id IN ({orders}) ORDER BY id
+"""
+
+
+def orders_of(customer_id: int, *, group: str = "", cursor: str | None = None, size: int) -> KeyPage[Order]:
+    """Placed orders of a customer with their last `payment_state`, newest first. One query."""
+    states = [state.value for state in ORDER_GROUPS.get(group, _PLACED)]
+    statement = _ORDERS.format(states=_places(states))
+    after = key_of(cursor) or LARGEST_KEY
+    return page_of(list(Order.objects.raw(statement, [customer_id, after, *states, size + 1])), size)
 
 
 def contents_of(orders: Iterable[Order]) -> dict[int, list[tuple[int, int]]]:
     """What each order holds: (quantity, face value in minor units) of its lines. One query."""
     found: dict[int, list[tuple[int, int]]] = {order.pk: [] for order in orders}
-    lines = OrderLine.objects.filter(order__in=list(found)).order_by("id")
-    for order_id, quantity, face_minor in lines.values_list("order_id", "quantity", "face_minor"):
-        found[order_id].append((quantity, face_minor))
+    if not found:
+        return found
+    with connection.cursor() as cursor:
+        cursor.execute(_CONTENTS.format(orders=_places(found)), list(found))
+        for order_id, quantity, face_minor in cursor.fetchall():
+            found[order_id].append((quantity, face_minor))
     return found
 
 
-_LINE_SHOWN = (
-    *("order_id", "quantity", "face_minor", "rate_bp", "price_minor"),
-    *("product__name", "product__name_fr", "product__name_en"),
-)
+def _places(values: Iterable[object]) -> str:
+    """As many placeholders as values."""
+    return ", ".join("%s" for _ in values)
 
 
 def order_detail(customer_id: int, order_id: int) -> Order | None:
-    """One placed order of this customer with what its page shows. Two queries.
+    """One placed order of this customer as its page shows it. One query.
 
-    Besides `payment_state`: `payment_label` (the card), `terms_number`, and lines with their products.
+    Besides `payment_state` and `contested`: `payment_label` (the card) and `terms_number`.
     """
-    orders = Order.objects.filter(customer_id=customer_id, pk=order_id).exclude(state=OrderState.CART)
-    lines = Prefetch("lines", OrderLine.objects.select_related("product").only(*_LINE_SHOWN))
-    return (
-        _with_last_payment(orders)
-        .annotate(
-            payment_label=RawSQL(_PAID_WITH, (), TextField(null=True)),  # noqa: S611
-            terms_number=F("terms__number"),
-        )
-        .prefetch_related(lines)
-        .first()
-    )
+    return next(iter(Order.objects.raw(_ORDER, [customer_id, order_id])), None)
+
+
+def order_lines(customer_id: int, order_id: int) -> tuple[Line, ...]:
+    """The lines of one order of this customer. One query."""
+    return tuple(_line(row) for row in Product.objects.raw(_ORDER_LINES, [customer_id, order_id]))
 
 
 def current_order(customer_id: int) -> Order | None:
     """The newest order that is still under way, for the home page. Two queries."""
     orders = Order.objects.filter(customer_id=customer_id, state__in=IN_PROGRESS)
-    return _with_last_payment(orders).prefetch_related("lines").order_by("-id").first()
+    found = _with_dispute(_with_last_payment(orders)).select_related("booking").prefetch_related("lines")
+    return found.order_by("-id").first()
 
 
 def unpaid_since(cutoff: datetime, *, limit: int) -> list[int]:
@@ -259,10 +300,13 @@ def unpaid_since(cutoff: datetime, *, limit: int) -> list[int]:
 
 
 def overdue_orders(*, at: datetime, limit: int) -> list[Order]:
-    """Paid orders whose cards were promised before `at` and have not come (S3.11). One query."""
+    """Paid orders whose cards were promised before `at` and have not come (S3.11). One query.
+
+    Not those whose payment is contested: their cards wait for the bank.
+    """
     late = Order.objects.filter(
         state__in=[OrderState.VALIDATED, OrderState.FULFILLING], cards_expected_until__lt=at
-    )
+    ).exclude(payments__state__in=CONTESTED_PAYMENTS)
     return list(late.order_by("cards_expected_until")[:limit])
 
 
@@ -274,3 +318,46 @@ def saved_since(customer_id: int, *, since: datetime) -> int:
 
 def next_terms_number() -> int:
     return (TermsVersion.objects.aggregate(n=Max("number"))["n"] or 0) + 1
+
+
+@dataclass(frozen=True)
+class SeatOrder:
+    """The order that pays some seats of a booking. `returned_minor` is back, `returning_minor` under way."""
+
+    id: int
+    number: str
+    state: str
+    total_minor: int
+    currency: str
+    paid_at: datetime | None
+    payment_state: str
+    payment_reference: str
+    payment_label: str
+    returned_minor: int
+    returning_minor: int
+
+
+def seat_order(booking_id: int) -> SeatOrder | None:
+    """The order of a booking's paid seats; None when places covered them all. Three queries."""
+    order = Order.objects.filter(booking_id=booking_id).first()
+    if order is None:
+        return None
+    # The try that paid tells more than a later one.
+    tries = list(Payment.objects.filter(order=order).order_by("pk"))
+    shown = next((one for one in tries if one.succeeded_at), tries[-1] if tries else None)
+    sent_back = dict(
+        Refund.objects.filter(payment__order=order).values_list("state").annotate(minor=Sum("amount_minor"))
+    )
+    return SeatOrder(
+        id=order.pk,
+        number=order.number,
+        state=order.state,
+        total_minor=order.total_minor,
+        currency=order.currency,
+        paid_at=order.paid_at,
+        payment_state=shown.state if shown else "",
+        payment_reference=shown.reference if shown else "",
+        payment_label=shown.card_label if shown else "",
+        returned_minor=sent_back.get(RefundState.SUCCEEDED, 0),
+        returning_minor=sent_back.get(RefundState.REQUESTED, 0) + sent_back.get(RefundState.FAILED, 0),
+    )

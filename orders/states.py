@@ -73,6 +73,7 @@ PAYMENT_MACHINE = Machine[PaymentState](
 )
 OPEN_PAYMENTS = (_P.CREATED, _P.REDIRECTED, _P.PENDING)  # may still be paid without surprise
 RECEIVED_PAYMENTS = (_P.SUCCEEDED, _P.PARTLY_REFUNDED, _P.REFUNDED, _P.DISPUTED, _P.CHARGED_BACK)
+CONTESTED_PAYMENTS = (_P.DISPUTED, _P.CHARGED_BACK)  # their money is with the bank, not with us
 
 REFUND_MACHINE = Machine[RefundState](
     {

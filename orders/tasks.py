@@ -14,6 +14,9 @@ from orders.services.fulfil import alarm_overdue, card_was_issued
 from orders.services.invoice import issue_credit_note, issue_invoice, make_file
 from orders.services.payment import call_off_payment, cancel_payments_of
 from orders.services.refund import run_refund
+from orders.services.seat_end import call_off_seats
+from orders.services.seat_hold import end_hold
+from orders.services.seat_tell import tell_confirmed, tell_moved
 from orders.services.settle import next_poll, settle_payment
 from orders.services.tell import confirm_order, tell_refund, tell_refusal
 from orders.services.webhook import handle_webhook
@@ -87,7 +90,37 @@ def invoice_wanted(ref: str) -> None:
 
 @handler("orders.make_credit_note")
 def credit_note_wanted(ref: str) -> None:
-    make_file(issue_credit_note(refund_id=int(ref), at=timezone.now()))
+    note = issue_credit_note(refund_id=int(ref), at=timezone.now())
+    if note is not None:
+        make_file(note)
+
+
+# Seats of screenings
+
+
+@handler("wallet.booking_confirmed")
+def seats_confirmed(ref: str) -> None:
+    tell_confirmed(booking_id=int(ref), at=timezone.now())
+
+
+@handler("wallet.booking_hold_over", max_attempts=200)
+def time_to_pay_is_over(ref: str) -> None:
+    wait = end_hold(booking_id=int(ref), at=timezone.now())
+    if wait is not None:
+        raise Retry(after=wait)
+
+
+@handler("wallet.booking_called_off")
+def screening_called_off(ref: str) -> None:
+    call_off_seats(booking_id=int(ref), at=timezone.now())
+
+
+@handler("wallet.booking_moved")
+def screening_moved(ref: str) -> None:
+    tell_moved(booking_id=int(ref), at=timezone.now())
+
+
+# Sweeps
 
 
 @periodic("orders.expire_unpaid", every=timedelta(minutes=5))

@@ -46,7 +46,8 @@
       video.srcObject = stream;
       start.hidden = true;
       live.hidden = false;
-      await video.play();
+      // Looking begins at once: until there is a picture the detector finds nothing, and is asked again.
+      video.play().catch(() => {});
       look(new BarcodeDetector());
     } catch {
       stop();

@@ -18,7 +18,7 @@ from unfold.decorators import action
 
 from kernel.errors import DomainError
 from kernel.money import format_minor
-from wallet import admin_places  # noqa: F401 - registers the pages of cards with places
+from wallet import admin_bookings, admin_cinema, admin_places  # noqa: F401 - they register pages of their own
 from wallet.admin_base import ReadOnly, import_page
 from wallet.models import Card, CardEvent, IssueIntent, StockImport, StockPool
 from wallet.services.block import block_card, unblock_card
@@ -84,11 +84,12 @@ class IssueIntentAdmin(ReadOnly, ModelAdmin):
         "product_name",
         "issuer",
         "state",
+        "hold",
         "attempts",
         "last_error",
         "planned_at",
     ]
-    list_filter = ["state", "issuer"]
+    list_filter = ["state", "hold", "issuer"]
     search_fields = ["=batch", "=label", "holder__email"]
     ordering = ["-planned_at"]
     show_full_result_count = False

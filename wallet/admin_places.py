@@ -123,7 +123,8 @@ class CardProductAdmin(ModelAdmin, TranslationAdmin):
 
     @action(description=_("Importer des cartes imprimées"), url_path="importer", permissions=["change"])
     def import_cards(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        named = CardProduct.objects.filter(pk=object_id, kind=CardKind.NAMED).exists()
+        product = self.get_object(request, object_id)
+        named = product is not None and product.kind == CardKind.NAMED
         return import_page(
             self,
             request,
@@ -209,6 +210,7 @@ class PrintedCardAdmin(ReadOnly, ModelAdmin):
     def block_by_number(self, request: HttpRequest) -> HttpResponse:
         form = NumberForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
+            assert form.found is not None
             self._block(request, PrintedCard.objects.get(pk=form.found))
             return redirect("admin:wallet_printedcard_changelist")
         context = {

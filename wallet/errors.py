@@ -1,5 +1,6 @@
 """Why the wallet says no."""
 
+from datetime import datetime
 from uuid import UUID
 
 from kernel.errors import DomainError
@@ -7,6 +8,10 @@ from kernel.errors import DomainError
 
 class CardNotUsable(DomainError):
     """The card is blocked, void, expired, or waiting to be claimed."""
+
+
+class CardContested(DomainError):
+    """The bank contests the card's payment: nobody unblocks it before the bank has decided."""
 
 
 class CardAlreadyUsed(DomainError):
@@ -60,3 +65,93 @@ class IssuerUnreachable(DomainError):
 
 class IssuerRefused(DomainError):
     """The issuer said no for good. A person decides what comes next."""
+
+
+# The programme
+
+
+class ScreeningPast(DomainError):
+    """The screening has begun, or would begin in the past."""
+
+
+class ScreeningCancelled(DomainError):
+    """The screening does not take place."""
+
+
+class RoomTaken(DomainError):
+    """Another screening is in that room at that time. The message is its code."""
+
+
+class CodeTaken(DomainError):
+    """The code belongs to a screening of another cinema."""
+
+
+class ScreeningSold(DomainError):
+    """Seats are taken: what people booked (film, technology, version, time) stays as it is."""
+
+
+class SeatsTaken(DomainError):
+    """More seats are taken than the screening would have. The message is how many."""
+
+
+# Booking
+
+
+class ScreeningNotFound(DomainError):
+    """There is no such screening."""
+
+
+class ScreeningFull(DomainError):
+    """Fewer seats than asked for are free: `left` are."""
+
+    def __init__(self, left: int) -> None:
+        super().__init__(f"left: {left}")
+        self.left = left
+
+
+class ScreeningChanged(DomainError):
+    """Date, technology or price changed while the customer was booking: the page must be shown again."""
+
+
+class TooManySeats(DomainError):
+    """A booking has from 1 to `maximum` seats."""
+
+    def __init__(self, maximum: int) -> None:
+        super().__init__(str(maximum))
+        self.maximum = maximum
+
+
+class MeansExceedSeats(DomainError):
+    """More places were chosen than there are seats to book."""
+
+
+class MeansChanged(DomainError):
+    """A card chosen does not fit the screening (any more), or gives fewer places: `card_id`, when known."""
+
+    def __init__(self, card_id: UUID | None = None) -> None:
+        super().__init__(str(card_id or ""))
+        self.card_id = card_id
+
+
+class BookingKeyReused(DomainError):
+    """This key already stands for another booking."""
+
+
+class BookingNotFound(DomainError):
+    """There is no such booking of this customer."""
+
+
+class BookingOver(DomainError):
+    """The booking was given up or cancelled: its seats and places have gone back."""
+
+
+class BookingUnpaid(DomainError):
+    """The booking still waits for its payment: give up its order instead."""
+
+
+class TooLateToCancel(DomainError):
+    """The limit for cancelling has passed: `limit` was the last instant."""
+
+    def __init__(self, limit: datetime) -> None:
+        super().__init__(limit.isoformat())
+        self.limit = limit

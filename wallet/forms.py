@@ -96,3 +96,9 @@ class RegisterForm(forms.Form):
     @property
     def surname(self) -> str:
         return self.cleaned_data["nom"] if self.named else ""
+
+
+class ReminderForm(forms.Form):
+    expiry_by_mail = forms.BooleanField(
+        label=_("M'écrire avant que mes places et mes cartes n'expirent"), required=False
+    )

@@ -56,6 +56,14 @@ class IntentState(TextChoices):
     CANCELLED = "cancelled", _("Annulée")
 
 
+class Hold(TextChoices):
+    """Whether cards may be issued: the bank may contest the payment of those that are not."""
+
+    NONE = "", _("Aucune")
+    CONTESTED = "contested", _("Paiement contesté")
+    LOST = "lost", _("Paiement repris par la banque")
+
+
 class CodeState(TextChoices):
     AVAILABLE = "available", _("Disponible")
     RESERVED = "reserved", _("Réservé")
@@ -90,6 +98,13 @@ class ScreeningState(TextChoices):
     CANCELLED = "cancelled", _("Annulée")
 
 
+class ScreeningEventKind(TextChoices):
+    SCHEDULED = "scheduled", _("Programmation")
+    CHANGED = "changed", _("Modification")
+    MOVED = "moved", _("Déplacement")
+    CANCELLED = "cancelled", _("Annulation")
+
+
 class BookingState(TextChoices):
     """`held` while its customer pays; `released` when that came to nothing."""
 
@@ -115,7 +130,8 @@ class LinkState(TextChoices):
     REVOKED = "revoked", _("Annulé")
 
 
-_B, _C, _I, _L, _P = BookingState, CardState, IntentState, LinkState, PrintedState
+_B, _C, _I, _L = BookingState, CardState, IntentState, LinkState
+_P, _S = PrintedState, ScreeningState
 
 BOOKING_MACHINE = Machine[BookingState](
     {
@@ -123,6 +139,10 @@ BOOKING_MACHINE = Machine[BookingState](
         _B.CONFIRMED: frozenset({_B.CANCELLED}),
     }
 )
+
+LIVE_BOOKINGS = (BookingState.HELD, BookingState.CONFIRMED)
+
+SCREENING_MACHINE = Machine[ScreeningState]({_S.OPEN: frozenset({_S.CANCELLED})})
 
 CARD_MACHINE = Machine[CardState](
     {

@@ -6,12 +6,13 @@ from datetime import timedelta
 from django.utils import timezone
 
 from outbox.errors import Retry
-from outbox.registry import handler
+from outbox.registry import handler, periodic
 from wallet.selectors import batch_of_intent, issue_state
 from wallet.services.draw import DRAW_CARD_JOB, draw_batch, draw_renumbered
 from wallet.services.issue import issue_batch
 from wallet.services.plan import ISSUE_JOB
 from wallet.services.record import DRAW_JOB
+from wallet.services.remind import remind_of_expiry
 from wallet.services.shelve import shelve_next_piece, warn_if_low
 from wallet.services.stock import IMPORT_JOB
 
@@ -50,3 +51,9 @@ def run_import_stock(ref: str) -> None:
     while shelve_next_piece(import_id=int(ref), at=timezone.now()):
         if time.monotonic() > ends_at:
             raise Retry(after=timedelta(0))
+
+
+@periodic("wallet.remind_of_expiry", every=timedelta(hours=1), lease=timedelta(minutes=20))
+def run_reminders() -> None:
+    """Hourly, so that an outage of a morning costs nobody the reminder of the last day."""
+    remind_of_expiry(at=timezone.now())

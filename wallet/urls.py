@@ -1,6 +1,6 @@
 from django.urls import path
 
-from wallet.views import cards, links, register
+from wallet.views import cards, links, register, reminders, which
 
 app_name = "wallet"
 
@@ -12,6 +12,9 @@ urlpatterns = [
     path("recue/<uuid:link_id>/carte.pdf", links.received_pdf, name="received_pdf"),
     path("recue/<uuid:link_id>/lien/", links.renew, name="renew"),
     path("recue/<uuid:link_id>/ajouter/", links.adopt, name="adopt"),
+    path("date/", which.which, name="which"),
+    path("rappels/", reminders.reminders, name="reminders"),
+    path("echeances.ics", reminders.deadlines_file, name="deadlines"),
     path("envois/", cards.sent, name="sent"),
     path("envois/<uuid:link_id>/annuler/", cards.revoke, name="revoke"),
     path("<uuid:card_id>/", cards.card, name="card"),

@@ -33,7 +33,7 @@ HYPERMARKET = "Grand Panier, Exempleville"
 
 def tell_history(cast: Cast, products: dict[str, Product], *, at: datetime) -> None:
     """Two years of orders, oldest first."""
-    story = _Story(cast, products)
+    story = Story(cast, products)
 
     def ago(**period: float) -> datetime:
         return at - timedelta(**period)
@@ -53,6 +53,7 @@ def tell_history(cast: Cast, products: dict[str, Product], *, at: datetime) -> N
     gifts = story.buy([(GROCERIES, face, 1) for face in (10, 20, 30, 40)], at=ago(days=61, hours=6))
     story.spend(gifts[0], [("Halte Panier, Les Ormes", 915)], at=ago(days=44))
 
+    story.buy([("cinecarte-5-places", 42, 1)], at=ago(days=30, hours=3))
     story.run_out([(GROCERIES, 150, 1)], at=ago(days=12, hours=4))
     story.buy([("e-carte-sport", 50, 1)], at=ago(days=6, hours=7))
     story.give_up([("e-carte-jardin", 30, 2)], at=ago(days=4, hours=1))
@@ -62,7 +63,7 @@ def tell_history(cast: Cast, products: dict[str, Product], *, at: datetime) -> N
     expire_due(at=at)
 
 
-class _Story:
+class Story:
     """Camille's steps, each through the service that her click would call."""
 
     def __init__(self, cast: Cast, products: dict[str, Product]) -> None:

@@ -51,6 +51,10 @@ class Offer:
     vat_rate_bp: int = 0
     category: str = "courses"
 
+    @property
+    def of_places(self) -> bool:
+        return self.issuer.startswith("places:")
+
 
 OFFERS = (
     Offer(
@@ -157,8 +161,8 @@ OFFERS = (
         artwork="cinema",
         lead_fr="Pour vos séances, tous les jours.",
         lead_en="For your screenings, any day.",
-        where_fr="Aux guichets des neuf cinémas Ciné Belvédère.",
-        where_en="At the box offices of the nine Ciné Belvédère cinemas.",
+        where_fr="Aux guichets des trois cinémas Ciné Belvédère.",
+        where_en="At the box offices of the three Ciné Belvédère cinemas.",
         exclusions_fr="Hors confiserie",
         exclusions_en="Sweets excluded",
         presets=(10, 20, 30, 50),
@@ -167,6 +171,28 @@ OFFERS = (
         vat_treatment=VatTreatment.SINGLE_PURPOSE,
         vat_rate_bp=550,
         category="loisirs",
+    ),
+    *(
+        Offer(
+            slug=f"cinecarte-{places}-places",
+            name_fr=f"CinéCarte {places} places",
+            name_en=f"{places}-place cinema card",
+            brand="Ciné Belvédère",
+            artwork="cinema",
+            lead_fr=f"{places} places, à plusieurs ou pour soi, toute l'année.",
+            lead_en=f"{places} places, together or alone, all year round.",
+            where_fr="En ligne et aux guichets des trois cinémas Ciné Belvédère, pour les séances 2D.",
+            where_en="Online and at the three Ciné Belvédère cinemas, for 2D screenings.",
+            presets=(euros,),
+            low=euros,
+            high=euros,
+            rate_bp=800,
+            issuer=f"places:cine-{places}",
+            vat_treatment=VatTreatment.SINGLE_PURPOSE,
+            vat_rate_bp=550,
+            category="loisirs",
+        )
+        for places, euros in ((3, 27), (5, 42))
     ),
 )
 
@@ -198,8 +224,8 @@ def _product(offer: Offer, rank: int) -> Product:
             "name_en": offer.name_en,
             "lead_fr": offer.lead_fr,
             "lead_en": offer.lead_en,
-            "where_usable_fr": f"{offer.where_fr} {USE_FR}",
-            "where_usable_en": f"{offer.where_en} {USE_EN}",
+            "where_usable_fr": offer.where_fr if offer.of_places else f"{offer.where_fr} {USE_FR}",
+            "where_usable_en": offer.where_en if offer.of_places else f"{offer.where_en} {USE_EN}",
             "exclusions_fr": offer.exclusions_fr,
             "exclusions_en": offer.exclusions_en,
             "terms_fr": FINAL_FR,

@@ -1,4 +1,4 @@
-"""The whole story, once: told again, nothing happens."""
+"""The whole story, once. Told again, on a later day, only the coming days of the cinemas are announced."""
 
 from datetime import datetime
 
@@ -6,9 +6,12 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import User
+from config.demo.cinema import fill_cinema
 from config.demo.history import tell_history
 from config.demo.past import forget_jobs
 from config.demo.people import MEMBER, people
+from config.demo.places import describe_places, fill_wallet
+from config.demo.programme import fill_programme
 from config.demo.queue import fill_queue
 from config.demo.shop import stock_shop
 
@@ -22,10 +25,14 @@ def tell(*, at: datetime) -> bool:
     if settings.PRODUCTION or not settings.SANDBOX:
         raise NotADemo
     if User.objects.filter(email=MEMBER).exists():
+        fill_programme(at=at)
         return False
     with transaction.atomic(), forget_jobs():
         cast = people(at=at)
         products = stock_shop(cast, at=at)
+        describe_places()
         fill_queue(cast, at=at)
         tell_history(cast, products, at=at)
+        fill_wallet(cast, at=at)
+        fill_cinema(cast, at=at)
     return True

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import NoReturn, TypeVar
+from typing import NoReturn, Protocol, TypeVar
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -20,8 +20,26 @@ from ledger.models import Account, Lot, LotMove, Transfer
 from ledger.states import AccountKind, OwnKind, Restriction, SpendContext, TransferRecord
 
 Row = TypeVar("Row")
+ANYWHERE = Restriction()
 LARGEST_AMOUNT = 10**15
 ROWS_PER_STATEMENT = 1_000
+
+
+class Credited(Protocol):
+    """What a request for a credit tells, whatever else it asks for."""
+
+    @property
+    def key(self) -> UUID: ...
+    @property
+    def amount(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def expires_at(self) -> datetime: ...
+    @property
+    def note(self) -> str: ...
 
 
 @dataclass(slots=True)
@@ -31,6 +49,39 @@ class Posting:
     transfer: Transfer
     moves: list[tuple[Lot, int]] = field(default_factory=list)
     new_lots: list[Lot] = field(default_factory=list)
+
+
+def credit_posting(
+    request: Credited,
+    account: Account,
+    giver_id: int,
+    told: str,
+    *,
+    activates_at: datetime,
+    restriction: Restriction = ANYWHERE,
+) -> Posting:
+    """`request.amount` from a system account into one new lot of `account`."""
+    transfer = Transfer(
+        id=request.key,
+        debit_account_id=giver_id,
+        credit_account=account,
+        amount=request.amount,
+        kind=request.kind,
+        occurred_at=request.at,
+        fingerprint=told,
+        note=request.note,
+    )
+    lot = Lot(
+        account=account,
+        origin=transfer,
+        amount=request.amount,
+        remaining=request.amount,
+        activates_at=activates_at,
+        expires_at=request.expires_at,
+        outlets="\n".join(sorted(restriction.outlets)),
+        single_purchase=restriction.single_purchase,
+    )
+    return Posting(transfer, [(lot, request.amount)], [lot])
 
 
 @contextmanager

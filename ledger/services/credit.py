@@ -6,12 +6,10 @@ from uuid import UUID
 
 from kernel.calendar import FAR_FUTURE
 from ledger.errors import InvalidPeriod, KeyReused
-from ledger.models import Account, Lot, Transfer
+from ledger.models import Account
 from ledger.services import books
 from ledger.services.open import system_account
 from ledger.states import CreditRequest, Restriction, TransferRecord
-
-ANYWHERE = Restriction()
 
 
 def credit(
@@ -41,7 +39,7 @@ def credit(
         at=at,
         activates_at=activates_at,
         expires_at=expires_at,
-        restriction=restriction or ANYWHERE,
+        restriction=restriction or books.ANYWHERE,
         note=note,
     )
     return credit_many([request])[0]
@@ -99,24 +97,11 @@ def _givers(entries: Sequence[CreditRequest], accounts: dict[int, Account]) -> d
 
 
 def _posting(entry: CreditRequest, account: Account, giver_id: int, told: str) -> books.Posting:
-    transfer = Transfer(
-        id=entry.key,
-        debit_account_id=giver_id,
-        credit_account=account,
-        amount=entry.amount,
-        kind=entry.kind,
-        occurred_at=entry.at,
-        fingerprint=told,
-        note=entry.note,
-    )
-    lot = Lot(
-        account=account,
-        origin=transfer,
-        amount=entry.amount,
-        remaining=entry.amount,
+    return books.credit_posting(
+        entry,
+        account,
+        giver_id,
+        told,
         activates_at=entry.activates_at or entry.at,
-        expires_at=entry.expires_at,
-        outlets="\n".join(sorted(entry.restriction.outlets)),
-        single_purchase=entry.restriction.single_purchase,
+        restriction=entry.restriction,
     )
-    return books.Posting(transfer, [(lot, entry.amount)], [lot])

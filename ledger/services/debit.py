@@ -1,12 +1,11 @@
 """Debit: value leaves a customer's usable lots, soonest expiry first, for a system account."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
-from weakref import WeakKeyDictionary
 
 from django.db import connection
 
+from kernel.sql import rows
 from ledger.models import Account, Lot, Transfer
 from ledger.services import books
 from ledger.services.open import system_account
@@ -14,8 +13,6 @@ from ledger.services.plan import choose_lots
 from ledger.states import SpendContext, TransferRecord
 
 ANYHOW = SpendContext()
-# One per database session, and gone with it; Django gives a session to one thread at a time.
-_kept_cursors: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
 
 def debit(
@@ -41,7 +38,9 @@ def debit(
         amount=amount,
         kind=kind,
         occurred_at=at,
-        fingerprint=books.fingerprint("debit", account_id, sink, amount, kind, spend, note),
+        fingerprint=debit_fingerprint(
+            account_id=account_id, sink=sink, amount=amount, kind=kind, spend=spend, note=note
+        ),
         note=note,
     )
     transfer.debit_account_id = account_id
@@ -55,6 +54,17 @@ def debit(
         transfer.credit_account_id = system_account(sink, account.unit)
         write_debit(transfer, account, spend)
     return transfer.record()
+
+
+def debit_fingerprint(
+    *, account_id: int, sink: str, amount: int, kind: str, spend: SpendContext = ANYHOW, note: str = ""
+) -> str:
+    """What tells this debit from another one under the same key.
+
+    For SQL functions of other rooms that call `ledger_debit` within their own statement: the same request
+    through `debit` then finds its first result.
+    """
+    return books.fingerprint("debit", account_id, sink, amount, kind, spend, note)
 
 
 def write_debit(transfer: Transfer, account: Account, spend: SpendContext) -> list[tuple[Lot, int]]:
@@ -76,7 +86,7 @@ def _in_one_statement(transfer: Transfer, sink: str, spend: SpendContext) -> boo
     if connection.vendor != "postgresql":
         return False
     at = transfer.occurred_at
-    sink_id = _ask(
+    [[sink_id]] = rows(
         "SELECT ledger_debit(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [
             transfer.pk,
@@ -94,31 +104,3 @@ def _in_one_statement(transfer: Transfer, sink: str, spend: SpendContext) -> boo
         return False
     transfer.credit_account_id = sink_id
     return True
-
-
-def _ask(statement: str, parameters: list[Any]) -> int | None:
-    """One value from PostgreSQL through a cursor that the connection keeps, parameters bound by the server.
-
-    A new Django cursor that writes parameters into the text costs a client twice the CPU of this. Django's
-    checks and error classes are kept, and its own cursor is used where queries are being watched.
-    """
-    if connection.queries_logged or connection.execute_wrappers:
-        with connection.cursor() as cursor:
-            cursor.execute(statement, parameters)
-            row = cursor.fetchone()
-    else:
-        connection.close_if_health_check_failed()
-        connection.ensure_connection()
-        connection.validate_no_broken_transaction()
-        with connection.wrap_database_errors:
-            row = _kept_cursor(connection.connection).execute(statement, parameters).fetchone()
-    return row[0] if row else None
-
-
-def _kept_cursor(session: Any) -> Any:
-    kept = _kept_cursors.get(session)
-    if kept is None:
-        from psycopg import Cursor
-
-        kept = _kept_cursors[session] = Cursor(session)
-    return kept

@@ -14,7 +14,7 @@ from django.db import connection
 
 from kernel.calendar import FAR_FUTURE
 from ledger.errors import InvalidPeriod, KeyReused
-from ledger.models import Account, Lot, Transfer
+from ledger.models import Account, Transfer
 from ledger.services import books
 from ledger.services.open import system_account
 from ledger.states import AccountKind, Restriction
@@ -149,32 +149,15 @@ def _write_by_steps(
         Account(unit=entry.unit, kind=AccountKind.CUSTOMER.value, holder=entry.holder) for entry in entries
     )
     postings = [
-        _posting(entry, account, givers[entry.source, entry.unit], told[entry.key])
+        books.credit_posting(
+            entry,
+            account,
+            givers[entry.source, entry.unit],
+            told[entry.key],
+            activates_at=entry.at,
+            restriction=entry.restriction,
+        )
         for entry, account in zip(entries, accounts, strict=True)
     ]
     books.write(postings, dict.fromkeys([account.pk for account in accounts], 0))
     return {entry.key: account.pk for entry, account in zip(entries, accounts, strict=True)}
-
-
-def _posting(entry: OpenRequest, account: Account, giver_id: int, told: str) -> books.Posting:
-    transfer = Transfer(
-        id=entry.key,
-        debit_account_id=giver_id,
-        credit_account=account,
-        amount=entry.amount,
-        kind=entry.kind,
-        occurred_at=entry.at,
-        fingerprint=told,
-        note=entry.note,
-    )
-    lot = Lot(
-        account=account,
-        origin=transfer,
-        amount=entry.amount,
-        remaining=entry.amount,
-        activates_at=entry.at,
-        expires_at=entry.expires_at,
-        outlets=_outlets(entry),
-        single_purchase=entry.restriction.single_purchase,
-    )
-    return books.Posting(transfer, [(lot, entry.amount)], [lot])

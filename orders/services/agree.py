@@ -1,4 +1,4 @@
-"""Sign a discount agreement: at most one per CSE, product and day."""
+"""Sign a discount agreement: one per CSE, product and day at most, as the database says too."""
 
 from django.db import transaction
 

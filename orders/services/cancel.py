@@ -8,14 +8,17 @@ from orders.errors import OrderNotCancellable
 from orders.models import Order, OrderLine, Payment
 from orders.services.lock import lock_order
 from orders.services.move import move_order
+from orders.services.seat_pay import let_seats_go
 from orders.services.tell import tell_cancelled
 from orders.states import OPEN_PAYMENTS, OrderState, PaymentState
 from outbox.services.enqueue import enqueue
+from wallet.states import BookingEnd
 
 
 @transaction.atomic
 def cancel_order(*, order_id: int, customer_id: int, at: datetime) -> Order:
-    """Cancel an order before it is paid; its lines go back to the cart when the cart is empty.
+    """Cancel an order before it is paid; its lines go back to the cart when the cart is empty, its seats to
+    their screening.
 
     The same call again gives the same order. A payment that succeeds all the same is refunded by itself
     (`services.pay`). Refuses `OrderNotFound`, and `OrderNotCancellable` once paid or while the bank decides.
@@ -26,7 +29,7 @@ def cancel_order(*, order_id: int, customer_id: int, at: datetime) -> Order:
     if order.state not in {OrderState.AWAITING_PAYMENT, OrderState.EXPIRED} or _bank_is_deciding(order):
         raise OrderNotCancellable
     move_order(order, OrderState.CANCELLED, at=at, actor="customer")
-    _give_lines_back(order)
+    _give_back(order, BookingEnd.CUSTOMER, at)
     enqueue(kind="orders.cancel_payments", ref=str(order.pk), due_at=at)
     tell_cancelled(order, at=at)
     return order
@@ -43,7 +46,7 @@ def expire_order(*, order_id: int, at: datetime) -> bool:
     if order.state != OrderState.AWAITING_PAYMENT or _bank_is_deciding(order) or _page_is_open(order, at):
         return False
     move_order(order, OrderState.EXPIRED, at=at)
-    _give_lines_back(order)
+    _give_back(order, BookingEnd.UNPAID, at)
     return True
 
 
@@ -53,6 +56,14 @@ def _bank_is_deciding(order: Order) -> bool:
 
 def _page_is_open(order: Order, at: datetime) -> bool:
     return Payment.objects.filter(order=order, state__in=OPEN_PAYMENTS, expires_at__gt=at).exists()
+
+
+def _give_back(order: Order, end: BookingEnd, at: datetime) -> None:
+    """Seats are booked anew, against what is free then: they never are in a cart."""
+    if order.booking_id is None:
+        _give_lines_back(order)
+    else:
+        let_seats_go(order, at=at, end=end)
 
 
 def _give_lines_back(order: Order) -> None:

@@ -48,20 +48,37 @@ def issue_invoice(*, order_id: int, at: datetime) -> Invoice:
 
 
 @transaction.atomic
-def issue_credit_note(*, refund_id: int, at: datetime) -> Invoice:
-    """Correct the invoice of a refunded order, AVO-YYYY-NNNN without gaps; once per refund."""
+def issue_credit_note(*, refund_id: int, at: datetime) -> Invoice | None:
+    """Correct the invoice of a refunded order, AVO-YYYY-NNNN without gaps; once per refund.
+
+    All credit notes of an invoice together never exceed it: what a customer paid above the price goes back
+    without one, and a refund that is nothing but such a surplus has none (None).
+    """
     refund = Refund.objects.select_related("payment").get(pk=refund_id)
     order = lock_order(refund.payment.order_id)
     known = Invoice.objects.filter(refund=refund).first()
     if known is not None:
         return known
     invoice = issue_invoice(order_id=order.pk, at=at)
+    amount = min(refund.amount_minor, _not_credited_minor(invoice))
+    if amount <= 0:
+        return None
     figures = {
         **invoice.figures,
-        "lines": _refunded_lines(invoice.figures["lines"], refund.amount_minor),
+        "lines": _refunded_lines(invoice.figures["lines"], amount),
         "preceding": {"number": invoice.number, "issued_on": invoice.issued_on.isoformat()},
     }
     return _number_and_store(order, Invoice.Kind.CREDIT_NOTE, figures, at, refund=refund)
+
+
+def _not_credited_minor(invoice: Invoice) -> int:
+    """What the invoice asks for, less the credit notes it has. The caller holds the order's lock."""
+    notes = Invoice.objects.filter(order=invoice.order_id, kind=Invoice.Kind.CREDIT_NOTE)
+    return _total_minor(invoice) - sum(_total_minor(note) for note in notes)
+
+
+def _total_minor(invoice: Invoice) -> int:
+    return sum(line["price_minor"] for line in invoice.figures["lines"])
 
 
 def make_file(invoice: Invoice) -> None:

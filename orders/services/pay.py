@@ -7,13 +7,16 @@ from django.db import transaction
 
 from accounts.selectors import customer_language
 from kernel.calendar import last_valid_day, local_date
+from ledger.errors import AccountFrozen
 from orders.gateways.base import PspState
 from orders.models import Order, Payment
+from orders.services.dispute import win_dispute
 from orders.services.facts import LineBought, lines_bought
 from orders.services.lock import lock_order_of_payment
 from orders.services.move import move_order
 from orders.services.move_payment import move_payment
-from orders.services.refund import add_refund, refunded_minor
+from orders.services.refund import add_refund
+from orders.services.seat_pay import seats_are_gone, validate_seats
 from orders.states import OPEN_PAYMENTS, OrderState, PaymentState
 from outbox.services.alarm import raise_alarm
 from outbox.services.enqueue import JobRequest
@@ -29,25 +32,33 @@ def pay_order(*, payment_id: int, evidence: PspState, at: datetime) -> None:
 
     The right amount on an order that waits for it: Validé, one issue intent per card, the mail and the
     invoice as jobs (S3.7). Another amount or currency: the order goes to review and nothing is issued.
-    A second success, or one after the cancellation: refunded by itself. Told again, nothing happens.
+    A second success, or one after the cancellation: refunded by itself. Told again, nothing happens, unless
+    the payment was contested meanwhile: then the dispute is won.
+    Seats of a screening are confirmed at once; given up meanwhile, the money is refunded (S2.5).
     """
     order = lock_order_of_payment(payment_id)
     # All tries of the order in one statement: the others are called off below.
     payments = list(Payment.objects.select_for_update().filter(order=order).order_by("pk"))
     payment = next(row for row in payments if row.pk == payment_id)
     if payment.succeeded_at is not None:
-        _close_dispute(payment, at)
+        if payment.state == PaymentState.DISPUTED:
+            win_dispute(order, payment, at=at)
         return
     _receive(payment, evidence, at)
-    if order.state not in WAITS_FOR_MONEY:
+    if order.state not in WAITS_FOR_MONEY or seats_are_gone(order):
         add_refund(
             payment, amount_minor=evidence.amount_minor, reason=f"order {order.state}", undue=True, at=at
         )
     elif (evidence.amount_minor, evidence.currency) != (payment.amount_minor, payment.currency):
-        _send_to_review(order, payment, at)
+        asked = f"{payment.amount_minor} {payment.currency}"
+        note = f"{payment.received_minor} {payment.received_currency}, asked {asked}"
+        _send_to_review(order, payment, at, code="payment_differs", note=note)
     else:
         rivals = [row.pk for row in payments if row.pk != payment_id and row.state in OPEN_PAYMENTS]
-        validate_order(order, at=at, call_off=rivals)
+        try:
+            validate_order(order, at=at, call_off=rivals)
+        except AccountFrozen as refusal:  # of places that were set aside for a booking
+            _send_to_review(order, payment, at, code="places_frozen", note=f"account {refusal}")
 
 
 def _receive(payment: Payment, evidence: PspState, at: datetime) -> None:
@@ -63,18 +74,22 @@ def _receive(payment: Payment, evidence: PspState, at: datetime) -> None:
     )
 
 
-def _send_to_review(order: Order, payment: Payment, at: datetime) -> None:
-    """The bank captured something else than we asked: no card before a person has looked."""
-    asked = f"{payment.amount_minor} {payment.currency}"
-    note = f"{payment.received_minor} {payment.received_currency}, asked {asked}"
+def _send_to_review(order: Order, payment: Payment, at: datetime, *, code: str, note: str) -> None:
+    """The bank captured something else than we asked, say: a person looks before anything is handed over."""
     move_order(order, OrderState.PAYMENT_REVIEW, at=at, note=note)
-    raise_alarm(code="payment_differs", ref=payment.reference, at=at, note=note)
+    raise_alarm(code=code, ref=payment.reference, at=at, note=note)
 
 
 def validate_order(
     order: Order, *, at: datetime, call_off: list[int] | None = None, actor: str = "system", note: str = ""
 ) -> None:
-    """Everything that a paid order sets going. The caller holds the order's lock."""
+    """Everything that a paid order sets going. The caller holds the order's lock.
+
+    For seats of a screening refuses what `services.seat_pay.validate_seats` refuses.
+    """
+    if order.booking_id is not None:
+        validate_seats(order, at=at, call_off=call_off or (), actor=actor, note=note)
+        return
     earliest = at + timedelta(seconds=settings.ISSUE_DELAY_MIN)
     latest = at + timedelta(seconds=settings.ISSUE_DELAY_MAX)
     move_order(
@@ -124,11 +139,3 @@ def _card(line: LineBought, order: Order, at: datetime) -> CardRequest:
 def _issue_time(order: Order, earliest: datetime, latest: datetime) -> datetime:
     """Early in the window promised, spread over its first half so that orders do not arrive in one heap."""
     return earliest + (latest - earliest) / 2 * (order.pk % 100) / 100
-
-
-def _close_dispute(payment: Payment, at: datetime) -> None:
-    """The dispute was decided in our favour. Anything else that is told twice changes nothing."""
-    if payment.state != PaymentState.DISPUTED:
-        return
-    partly = refunded_minor(payment) > 0
-    move_payment(payment, PaymentState.PARTLY_REFUNDED if partly else PaymentState.SUCCEEDED, at=at)

@@ -8,8 +8,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.urls import reverse
 
-from accounts.selectors import customer_identity
-from orders.errors import OrderNotPayable, PaymentInProgress
+from accounts.selectors import customer_identity, ordering_gate
+from orders.errors import OrderingNotOpen, OrderNotPayable, PaymentInProgress
 from orders.gateways import gateway
 from orders.gateways.base import CheckoutRequest, CheckoutSession, GatewayRefused
 from orders.models import Order, Payment
@@ -24,8 +24,9 @@ PAYABLE = (OrderState.AWAITING_PAYMENT,)
 def start_payment(*, order_id: int, customer_id: int, at: datetime) -> str:
     """Open the bank's page for an order and return its address; asked twice, it is the same page (S3.6).
 
-    Refuses `OrderNotPayable`, `PaymentInProgress` (the bank is deciding), `GatewayUnavailable`
-    (nothing is lost: asking again continues the same payment) and `GatewayRefused`.
+    Refuses `OrderNotPayable`, `PaymentInProgress` (the bank is deciding), `OrderingNotOpen` (suspended since
+    the order was placed, S3.2; a payment already with the bank stays valid), `GatewayUnavailable` (nothing is
+    lost: asking again continues the same payment) and `GatewayRefused`.
     """
     payment = _open_payment(order_id=order_id, customer_id=customer_id, at=at)
     if payment.redirect_url:
@@ -48,9 +49,11 @@ def _open_payment(*, order_id: int, customer_id: int, at: datetime) -> Payment:
     if order is None or order.state not in PAYABLE:
         raise OrderNotPayable
     payments = list(Payment.objects.select_for_update().filter(order=order).order_by("pk"))
+    if any(payment.state == PaymentState.PENDING for payment in payments):
+        raise PaymentInProgress
+    if not ordering_gate(customer_id).may_order:
+        raise OrderingNotOpen
     for payment in payments:
-        if payment.state == PaymentState.PENDING:
-            raise PaymentInProgress
         if payment.state in OPEN_PAYMENTS:
             if payment.expires_at > at:
                 return payment

@@ -12,7 +12,8 @@ from orders.gateways.base import GatewayRefused, PspRefund, RefundStatus
 from orders.models import Order, Payment, Refund
 from orders.services.move import move_order
 from orders.services.move_payment import move_payment, move_refund
-from orders.states import PAYMENT_MACHINE, OrderState, PaymentState, RefundState
+from orders.services.seat_pay import take_seats_back
+from orders.states import CONTESTED_PAYMENTS, PAYMENT_MACHINE, OrderState, PaymentState, RefundState
 from outbox.services.alarm import raise_alarm
 from outbox.services.enqueue import JobRequest, enqueue_many, reschedule
 from wallet.services.void import void_batch
@@ -49,9 +50,11 @@ def request_refund(
 def refund_order(*, order_id: int, reason: str, at: datetime) -> Refund:
     """Take an order back whole: its money goes back and its cards lose their value, or neither.
 
+    Booked seats go back with all their places, whatever the customer's limit.
     Refuses `NothingToRefund` and `wallet.errors.CardAlreadyUsed`.
     """
     refund = request_refund(order_id=order_id, reason=reason, at=at)
+    take_seats_back(refund.payment.order, at=at, actor="staff")
     void_batch(f"order:{order_id}", at)
     return refund
 
@@ -92,8 +95,8 @@ def add_refund(
 
 
 def refundable_minor(payment: Payment) -> int:
-    """What the bank captured, minus every refund made or under way."""
-    if payment.state == PaymentState.CHARGED_BACK:
+    """What the bank captured, minus every refund made or under way; nothing while the bank has it back."""
+    if payment.state in CONTESTED_PAYMENTS:
         return 0
     given = payment.refunds.exclude(state=RefundState.FAILED).aggregate(n=Sum("amount_minor"))["n"] or 0
     return (payment.received_minor or 0) - given
@@ -141,7 +144,9 @@ def _finish(refund_id: int, *, psp_id: str, at: datetime) -> None:
     move_refund(refund, RefundState.SUCCEEDED, psp_id=psp_id, done_at=at)
     whole = refunded_minor(payment) == payment.received_minor
     target = PaymentState.REFUNDED if whole else PaymentState.PARTLY_REFUNDED
-    if PAYMENT_MACHINE.allows(PaymentState(payment.state), target):
+    # A dispute keeps its state until the bank decides; `win_dispute` then counts this refund.
+    open_dispute = payment.state == PaymentState.DISPUTED
+    if not open_dispute and PAYMENT_MACHINE.allows(PaymentState(payment.state), target):
         move_payment(payment, target, at=at, note=refund.reason)
     if whole and not refund.undue and order.state == OrderState.REFUND_PENDING:
         move_order(order, OrderState.REFUNDED, at=at)

@@ -8,10 +8,10 @@ from django.db import transaction
 from orders.gateways import gateway
 from orders.gateways.base import GatewayRefused, GatewayUnavailable, PspState, PspStatus
 from orders.models import Payment
+from orders.services.dispute import note_dispute
 from orders.services.move_payment import move_payment
 from orders.services.pay import pay_order
 from orders.states import OPEN_PAYMENTS, PAYMENT_MACHINE, PaymentState
-from outbox.services.alarm import raise_alarm
 from outbox.services.enqueue import enqueue, reschedule
 
 LONGEST_WAIT = timedelta(hours=6)
@@ -23,6 +23,8 @@ _TARGETS = {
     PspStatus.FAILED: PaymentState.FAILED,
     PspStatus.CANCELLED: PaymentState.CANCELLED,
     PspStatus.EXPIRED: PaymentState.EXPIRED,
+}
+_DISPUTES = {
     PspStatus.DISPUTED: PaymentState.DISPUTED,
     PspStatus.CHARGED_BACK: PaymentState.CHARGED_BACK,
 }
@@ -44,6 +46,8 @@ def apply_state(*, payment_id: int, evidence: PspState, at: datetime) -> None:
     """Take the step that the bank's answer allows, or none: an old or repeated answer is no error."""
     if evidence.status == PspStatus.SUCCEEDED:
         pay_order(payment_id=payment_id, evidence=evidence, at=at)
+    elif evidence.status in _DISPUTES:
+        note_dispute(payment_id=payment_id, target=_DISPUTES[evidence.status], at=at)
     elif evidence.status in _TARGETS:
         _step(payment_id, target=_TARGETS[evidence.status], evidence=evidence, at=at)
 
@@ -59,8 +63,6 @@ def _step(payment_id: int, *, target: PaymentState, evidence: PspState, at: date
     move_payment(payment, target, at=at, note=evidence.refusal_code, **changes)
     if target == PaymentState.FAILED:
         enqueue(kind="orders.tell_refusal", ref=str(payment_id), due_at=at)
-    elif target in (PaymentState.DISPUTED, PaymentState.CHARGED_BACK):
-        raise_alarm(code=f"payment_{target}", ref=payment.reference, at=at)
 
 
 @transaction.atomic

@@ -29,6 +29,7 @@ from orders.selectors import CartView, cart_needs_repricing, cart_view, current_
 from orders.services.cart import reprice, set_quantity
 from orders.services.payment import start_payment
 from orders.services.place import place_order
+from orders.views.basket import with_basket
 
 
 @allow(Audience.SIGNED_IN)
@@ -89,6 +90,8 @@ def _go_and_pay(request: HttpRequest, order: Order) -> HttpResponse:
             ),
         )
         return HttpResponseRedirect(detail, status=303)
+    except OrderingNotOpen:  # suspended in this very moment
+        return redirect("accounts:waiting")
     except DomainError:  # paid or cancelled meanwhile, in another tab: the order's page says so
         return HttpResponseRedirect(detail, status=303)
     return HttpResponseRedirect(bank, status=303)
@@ -144,7 +147,8 @@ def _cart_page(
         "ticked": checkout is not None and "cgv" in checkout.data,
         "may_order": request.gate.may_order,  # type: ignore[attr-defined]
     }
-    return render_page(request, "orders/cart.html", context, fragment="panier", status=status)
+    response = render_page(request, "orders/cart.html", context, fragment="panier", status=status)
+    return with_basket(request, response, cart.count)
 
 
 def _fresh_cart(request: HttpRequest, now: Any) -> CartView:

@@ -22,6 +22,7 @@ def home(request: HttpRequest) -> HttpResponse:
     order = current_order(request.user.pk)
     overview = wallet_overview(request.user.pk, at=now)
     usable = [card for card in overview.cards if card.is_usable]
+    ending = [card for card in (*overview.cards, *overview.places.cards) if card.expires_soon]
     context = {
         "active": "home",
         "now": now,
@@ -29,7 +30,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "timeline": timeline_of(order, now=now) if order else None,
         "wallet": overview,
         "top": usable[:3],
-        "soon": [card for card in usable if card.expires_soon][:4],
+        "soon": sorted(ending, key=lambda card: card.expires_on)[:4],
         "saved_minor": saved_since(request.user.pk, since=now - timedelta(days=365)),
         "may_order": request.gate.may_order,  # type: ignore[attr-defined]
     }

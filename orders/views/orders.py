@@ -16,15 +16,15 @@ from django.views.decorators.http import require_POST, require_safe
 
 from kernel.access import Audience, allow
 from kernel.money import format_minor
-from kernel.paging import page_by_key
 from kernel.shortcuts import render_page, wants_fragment
 from orders.errors import OrderNotCancellable, OrderNotFound
 from orders.gateways.base import GatewayRefused, GatewayUnavailable
 from orders.models import Order
-from orders.selectors import ORDER_GROUPS, contents_of, order_detail, orders_of
+from orders.selectors import cart_size, contents_of, order_detail, order_lines, orders_of
 from orders.services.cancel import cancel_order
 from orders.services.invoice import document_of
 from orders.services.payment import cancel_open_payment
+from orders.views.basket import with_basket
 from orders.views.timeline import Status, status_of, timeline_of
 
 PAGE = 10
@@ -49,8 +49,7 @@ _STOP_POLLING = 286  # htmx: swap this in, then ask no more
 @require_safe
 def order_list(request: HttpRequest) -> HttpResponse:
     group = request.GET.get("statut", "")
-    orders = orders_of(_customer(request), group=group if group in ORDER_GROUPS else "")
-    page = page_by_key(orders, cursor=request.GET.get("cursor"), size=PAGE)
+    page = orders_of(_customer(request), group=group, cursor=request.GET.get("cursor"), size=PAGE)
     contents = contents_of(page.items)
     context = {
         "active": "orders",
@@ -59,7 +58,10 @@ def order_list(request: HttpRequest) -> HttpResponse:
         "group": group,
         "groups": _groups(),
     }
-    return render_page(request, "orders/orders.html", context, fragment="liste")
+    response = render_page(request, "orders/orders.html", context, fragment="liste")
+    return (
+        with_basket(request, response, cart_size(_customer(request))) if wants_fragment(request) else response
+    )
 
 
 @allow(Audience.SIGNED_IN)
@@ -75,8 +77,11 @@ def timeline(request: HttpRequest, number: int) -> HttpResponse:
     if not wants_fragment(request):
         return HttpResponseRedirect(reverse("orders:detail", args=[f"CMD-{number}"]))
     context = _order_context(request, number)
-    status = _STOP_POLLING if context["timeline"].is_final else 200  # type: ignore[attr-defined]
-    return render_page(request, "orders/order.html", context, fragment="suivi", status=status)
+    if not context["timeline"].is_final:  # type: ignore[attr-defined]
+        return render_page(request, "orders/order.html", context, fragment="suivi")
+    last = render_page(request, "orders/order.html", context, fragment="suivi", status=_STOP_POLLING)
+    # An order that ends unpaid gives its lines back.
+    return with_basket(request, last, cart_size(_customer(request)))
 
 
 @allow(Audience.SIGNED_IN)
@@ -120,13 +125,16 @@ def _row(order: Order, lines: list[tuple[int, int]]) -> OrderRow:
         order=order,
         number=order.number,
         placed=localtime(order.placed_at).strftime("%d/%m/%Y %H:%M:%S"),
-        content=", ".join(
-            f"{quantity} × {format_minor(face_minor, order.currency, language)}"
-            for quantity, face_minor in lines
-        ),
+        content=", ".join(_content(order, quantity, face_minor) for quantity, face_minor in lines),
         status=status_of(order),
         total=format_minor(order.total_minor, order.currency, language),
     )
+
+
+def _content(order: Order, quantity: int, face_minor: int) -> str:
+    if order.booking_id:
+        return gettext("%(n)s × place plein tarif") % {"n": quantity}
+    return f"{quantity} × {format_minor(face_minor, order.currency, get_language() or 'fr')}"
 
 
 def _order_context(request: HttpRequest, number: int) -> dict[str, object]:
@@ -134,7 +142,9 @@ def _order_context(request: HttpRequest, number: int) -> dict[str, object]:
     return {
         "active": "orders",
         "order": order,
+        "lines": order_lines(_customer(request), number),
         "timeline": timeline_of(order, now=timezone.now()),
+        "may_order": request.gate.may_order,  # type: ignore[attr-defined]
         "poll_seconds": settings.TIMELINE_POLL_SECONDS,
     }
 

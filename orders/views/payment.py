@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from kernel.access import Audience, allow
 from kernel.errors import DomainError
-from orders.errors import OrderNotPayable, PaymentInProgress
+from orders.errors import OrderingNotOpen, OrderNotPayable, PaymentInProgress
 from orders.gateways.base import GatewayRefused, GatewayUnavailable, UnknownGateway, WebhookForged
 from orders.models import Order
 from orders.services.payment import start_payment
@@ -52,6 +52,11 @@ def _sentence(refusal: DomainError) -> str:
             return gettext("Cette commande n’attend plus de paiement.")
         case PaymentInProgress():
             return gettext("Votre banque étudie déjà un paiement de cette commande. Attendez sa réponse.")
+        case OrderingNotOpen():
+            return gettext(
+                "Votre accès à la boutique est fermé : cette commande ne peut pas être payée. "
+                "Rien n'a été débité."
+            )
         case GatewayUnavailable() | GatewayRefused():
             return gettext("La banque ne répond pas. Votre commande est gardée : réessayez dans un instant.")
     raise refusal
@@ -85,4 +90,7 @@ def _order_of(request: HttpRequest, number: str) -> Order:
 
 
 def _back_to(order: Order) -> HttpResponse:
+    """Seats of a screening have a page of their own, which tells more than their order's."""
+    if order.booking_id is not None:
+        return HttpResponseRedirect(reverse("booking:detail", args=[order.booking_id]), status=303)
     return HttpResponseRedirect(reverse("orders:detail", args=[order.number]), status=303)

@@ -50,6 +50,7 @@ class Timeline:
     is_final: bool
     is_late: bool
     was_refused: bool
+    contested: str  # "disputed", "charged_back" or nothing
     may_pay: bool
     may_cancel: bool
     has_invoice: bool
@@ -62,18 +63,25 @@ def status_of(order: Order) -> Status:
         return Status(gettext("Paiement refusé"), "bad")
     if order.state == OrderState.FULFILLING:
         return Status(str(OrderState.VALIDATED.label), "info")
-    return Status(str(OrderState(order.state).label), _TONES.get(OrderState(order.state), ""))
+    tone = _TONES.get(OrderState(order.state), "")
+    if order.booking_id and order.state == OrderState.FULFILLED:
+        return Status(str(OrderState.VALIDATED.label), tone)  # no card is activated
+    return Status(str(OrderState(order.state).label), tone)
 
 
 def timeline_of(order: Order, *, now: datetime) -> Timeline:
-    """Steps and possible actions. `order` carries `payment_state` (see `selectors.order_detail`)."""
+    """Steps and possible actions.
+
+    `order` carries `payment_state` and `contested` (see `selectors.order_detail`).
+    """
     unpaid = order.state == OrderState.AWAITING_PAYMENT and order.payment_state != PaymentState.PENDING  # type: ignore[attr-defined]
     return Timeline(
         status=status_of(order),
         steps=tuple(_steps(order, now)),
-        is_final=order.state in _FINAL,
+        is_final=order.state in _FINAL or order.contested == PaymentState.CHARGED_BACK,  # type: ignore[attr-defined]
         is_late=_is_late(order, now),
         was_refused=_was_refused(order),
+        contested=order.contested or "",  # type: ignore[attr-defined]
         may_pay=unpaid,
         may_cancel=unpaid,
         has_invoice=order.paid_at is not None,
@@ -88,13 +96,15 @@ def _was_refused(order: Order) -> bool:
 def _is_late(order: Order, now: datetime) -> bool:
     due = order.cards_expected_until
     waiting = order.state in {OrderState.VALIDATED, OrderState.FULFILLING}
-    return waiting and due is not None and due < now
+    return waiting and not order.contested and due is not None and due < now  # type: ignore[attr-defined]
 
 
 def _steps(order: Order, now: datetime) -> list[Step]:
     placed = Step(gettext("Commande enregistrée"), "done", order.placed_at)
     if order.state in _CLOSED:
         return [placed, *_paid_step(order), Step(status_of(order).label, "current", note=_closing(order))]
+    if order.booking_id:
+        return [placed, _payment_step(order, now), _seats_step(order)]
     return [placed, _payment_step(order, now), _valid_step(order), _cards_step(order, now)]
 
 
@@ -116,6 +126,9 @@ def _payment_step(order: Order, now: datetime) -> Step:
 
 def _payment_note(order: Order, now: datetime) -> str:
     if order.payment_state != PaymentState.PENDING:  # type: ignore[attr-defined]
+        if order.booking and order.booking.held_until:
+            until = _clock(order.booking.held_until)
+            return gettext("Vos fauteuils sont gardés jusqu'à %(time)s.") % {"time": until}
         return gettext("Dès que votre paiement est fait, votre banque nous le confirme %(delay)s.") % {
             "delay": _delay()
         }
@@ -148,6 +161,8 @@ def _cards_step(order: Order, now: datetime) -> Step:
     if order.state == OrderState.FULFILLED:
         note = gettext("Vos cartes sont dans votre portefeuille.")
         return Step(label, "done", order.fulfilled_at, note)
+    if order.contested:  # type: ignore[attr-defined]
+        return Step(label, "todo", note=gettext("Vos cartes attendent la décision de votre banque."))
     if order.state == OrderState.AWAITING_PAYMENT and order.payment_state != PaymentState.PENDING:  # type: ignore[attr-defined]
         return Step(
             label, "todo", note=gettext("Vos cartes rejoignent votre portefeuille après le paiement.")
@@ -159,6 +174,15 @@ def _cards_step(order: Order, now: datetime) -> Step:
         last = confirmed + timedelta(seconds=settings.ISSUE_DELAY_MAX)
     note = gettext("Vos cartes rejoignent votre portefeuille %(window)s.") % {"window": _window(first, last)}
     return Step(label, "todo", note=note)
+
+
+def _seats_step(order: Order) -> Step:
+    """Seats wait for nothing once they are paid (S2.5)."""
+    label = gettext("Fauteuils réservés")
+    if order.state == OrderState.FULFILLED:
+        note = gettext("L'e-mail de confirmation est parti, votre billet et la facture sont prêts.")
+        return Step(label, "done", order.fulfilled_at, note)
+    return Step(label, "todo", note=gettext("Ils sont à vous dès que le paiement est confirmé."))
 
 
 def _confirmation(order: Order, now: datetime) -> datetime:
@@ -179,6 +203,8 @@ def _clock(instant: datetime) -> str:
 
 def _closing(order: Order) -> str:
     match order.state:
+        case OrderState.CANCELLED | OrderState.EXPIRED if order.booking_id:
+            return gettext("Rien n'a été débité. Les fauteuils sont libres, vos places sont sur vos cartes.")
         case OrderState.CANCELLED:
             return gettext("Rien n'a été débité. Ses cartes sont revenues dans votre panier s'il était vide.")
         case OrderState.EXPIRED:

@@ -24,6 +24,7 @@ SAMPLES = {
     "uuid": str(uuid.UUID(int=1)),
     "path": "x",
     "order": "CMD-1",
+    "booking": "RES-1",
     "digits": "CMD-1",
 }
 NAMED_GROUPS = {"key": "abc", "uidb36": "1", "number": "CMD-1", "app_label": "accounts"}

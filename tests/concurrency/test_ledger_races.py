@@ -7,18 +7,18 @@ makes the race wide enough to be seen in either case.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, OperationalError, connection
 from django.db.models import QuerySet
 
 from kernel.errors import DomainError
 from ledger import rules, selectors
 from ledger.errors import InsufficientBalance, KeyReused
-from ledger.models import Transfer
+from ledger.models import Account, Transfer
 from ledger.services import books, expire
 from ledger.services.audit import audit
 from ledger.services.expire import expire_due
@@ -118,6 +118,37 @@ def test_64_moves_between_crossed_accounts_neither_lose_value_nor_deadlock(locks
     outcomes = storm(*(crossing(*way) for way in ways))
     right = outcomes == {"done": AT_ONCE} and sum(remaining(one)) == sum(remaining(other)) == 1_000
     assert (right and sound()) == (locks == "held"), outcomes
+
+
+@pytest.mark.parametrize("order", ["by id", "as asked"])
+def test_moves_between_crossed_accounts_need_their_locks_in_one_order(
+    order: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Row locks alone keep the value right, but taken giver first they wait for each other."""
+    one, other = account(1_000), account(1_000)
+    lock = books.lock_accounts
+
+    def one_by_one(account_ids: Iterable[int]) -> dict[int, Account]:
+        wanted = list(account_ids)
+        found = {}
+        for pk in sorted(wanted) if order == "by id" else wanted:
+            found |= lock([pk])
+            time.sleep(0.01)
+        return found
+
+    monkeypatch.setattr(books, "lock_accounts", one_by_one)
+    requests = [
+        lambda giver=giver, taker=taker: move(
+            key=uuid4(), from_account_id=giver, to_account_id=taker, kind="gift", amount=7, at=NOW
+        )
+        for giver, taker in [(one, other), (other, one)] * 4
+    ]
+    outcomes = storm(*requests)
+    assert outcomes["done"] >= 1
+    assert (outcomes == {"done": len(requests)}) == (order == "by id"), outcomes
+    if order == "as asked":
+        assert outcomes[OperationalError.__name__] >= 1  # deadlock detected
+    assert sound()
 
 
 def test_one_key_64_times_is_one_debit_and_64_times_its_result(

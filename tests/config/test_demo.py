@@ -1,8 +1,10 @@
 """The demo's data, as other tests and the README promise it."""
 
-from datetime import timedelta
+from collections import Counter
+from datetime import datetime, timedelta
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 from django.utils import timezone
@@ -11,19 +13,26 @@ from accounts.models import IdentificationKey, Membership, User
 from accounts.selectors import ordering_gate
 from accounts.states import MembershipState
 from config.demo.people import DIRECT_KEY, KEY, MEMBER, NEWCOMER, OPERATOR, PASSWORD, STAFF
+from config.demo.places import CARD_TO_REGISTER, NAMED_CARD_TO_REGISTER, SURNAME
+from config.demo.programme import DAYS
 from config.demo.tell import tell
+from kernel.calendar import local_date, programme_day
 from ledger.selectors import balances
-from orders.models import Invoice, Order, Product
+from orders.models import Invoice, Order, Product, VatTreatment
 from orders.states import OrderState
 from outbox.models import Job
 from outbox.states import JobState
-from wallet.models import Card
+from wallet.models import Booking, Card, Cinema, Film, PrintedCard, Screening
+from wallet.selectors.bookings import booking_detail
+from wallet.services.register import register_card
+from wallet.states import BookingState, CardKind, ScreeningState, Technology
 
 pytestmark = pytest.mark.django_db
 
 
 def counts() -> dict[str, int]:
     models = (User, Membership, IdentificationKey, Product, Order, Invoice, Card, Job)
+    models += (Cinema, Film, Booking, PrintedCard)
     return {model.__name__: model.objects.count() for model in models}
 
 
@@ -33,9 +42,111 @@ def told() -> None:
 
 
 def test_telling_twice_changes_nothing(told: None) -> None:
-    before = counts()
-    assert not tell(at=timezone.now() + timedelta(days=3))
+    before, screenings = counts(), set(Screening.objects.values_list("pk", "starts_at", "taken", "state"))
+    assert not tell(at=timezone.now())
     assert counts() == before
+    assert set(Screening.objects.values_list("pk", "starts_at", "taken", "state")) == screenings
+
+
+def test_told_on_a_later_day_only_the_coming_days_of_the_cinemas_are_announced(told: None) -> None:
+    before, later = counts(), timezone.now() + timedelta(days=3)
+    screenings = set(Screening.objects.values_list("pk", "starts_at", "taken", "state"))
+    assert not tell(at=later)
+    assert counts() == before
+    after = set(Screening.objects.values_list("pk", "starts_at", "taken", "state"))
+    assert screenings < after
+    assert days_announced(later) == set(range(DAYS))
+    tell(at=later)
+    assert set(Screening.objects.values_list("pk", "starts_at", "taken", "state")) == after
+
+
+def days_announced(at: datetime) -> set[int]:
+    """How many days from the programme day of `at` there is something on."""
+    today = programme_day(at)
+    days = Screening.objects.filter(programme_on__gte=today).values_list("programme_on", flat=True)
+    return {(day - today).days for day in days}
+
+
+def test_the_programme_shows_every_kind_of_screening(told: None) -> None:
+    now = timezone.now()
+    coming = [row for row in Screening.objects.filter(starts_at__gt=now) if row.state == ScreeningState.OPEN]
+    assert days_announced(now) == set(range(DAYS))
+    assert (Cinema.objects.count(), Film.objects.count()) == (3, 8)
+    assert {row.film_id for row in coming} == set(Film.objects.values_list("pk", flat=True))
+    assert {row.technology for row in coming} == set(Technology.values) - {Technology.MOTION}
+    assert any(local_date(row.starts_at) > row.programme_on for row in coming)
+    left = [row.capacity - row.taken for row in coming]
+    assert 0 in left
+    assert any(0 < seats <= 5 for seats in left)
+    assert Screening.objects.filter(state=ScreeningState.CANCELLED, starts_at__gt=now).count() == 1
+    assert not Film.objects.filter(summary_en="").exists()
+
+
+def test_every_seat_taken_has_its_booking(told: None) -> None:
+    booked: Counter[int] = Counter()
+    for booking in Booking.objects.filter(state=BookingState.CONFIRMED):
+        booked[booking.screening_id] += booking.seats
+    taken = Screening.objects.filter(taken__gt=0).values_list("pk", "taken")
+    assert dict(taken) == dict(booked)
+
+
+def test_the_member_has_bookings_of_every_kind(told: None) -> None:
+    now, bookings = timezone.now(), Booking.objects.filter(customer__email=MEMBER)
+    confirmed = bookings.filter(state=BookingState.CONFIRMED)
+    assert confirmed.filter(screening__starts_at__lt=now).count() == 2
+    assert confirmed.filter(screening__starts_at__gt=now, paid_seats=0, moved_from=None).exists()
+    assert confirmed.filter(moved_from__isnull=False).count() == 1
+    paid = confirmed.get(paid_seats=2)
+    assert Order.objects.get(booking=paid).state == OrderState.FULFILLED
+    assert Invoice.objects.filter(order__booking=paid).count() == 1
+    ends = bookings.filter(state=BookingState.CANCELLED).values_list("end", flat=True)
+    assert sorted(ends) == ["customer", "screening"]
+    for booking in confirmed.filter(screening__starts_at__gt=now):
+        found = booking_detail(booking_id=booking.pk, customer_id=booking.customer_id)
+        assert found is not None
+        assert found.may_cancel(now)
+
+
+def test_the_wallet_shows_places_of_every_kind(told: None) -> None:  # S2.1
+    now = timezone.now()
+    cards = list(Card.objects.filter(holder__email=MEMBER, product__isnull=False).select_related("product"))
+    left = {
+        card.product.slug: balances([card.account_id], at=now)[card.account_id].available for card in cards
+    }
+    assert left == {
+        "invitation": 0,  # over
+        "anniversaire": 1,
+        "cine-3": 2,
+        "fidelite-5-7": 1,
+        "fidelite-7-7": 0,
+        "cine-1": 0,
+        "cine-5": 3,
+        "cine-1-techno": 1,
+        "permanente": 50,
+    }
+    today = programme_day(now)
+    ends = [(card.expires_on - today).days for card in cards]
+    assert min(ends) < 0
+    assert any(0 < days <= 30 for days in ends)
+
+
+def test_the_printed_cards_of_the_readme_can_be_registered(told: None) -> None:  # S2.1
+    now, member = timezone.now(), User.objects.get(email=MEMBER)
+    for kind, number, surname in (
+        (CardKind.PLACES, CARD_TO_REGISTER, ""),
+        (CardKind.NAMED, NAMED_CARD_TO_REGISTER, SURNAME),
+    ):
+        register_card(customer_id=member.pk, kind=kind, number=number, surname=surname, at=now)
+    readme = (settings.BASE_DIR / "README.md").read_text()
+    assert all(text in readme for text in (CARD_TO_REGISTER, NAMED_CARD_TO_REGISTER, SURNAME))
+
+
+def test_cards_with_places_are_sold_with_their_tax(told: None) -> None:  # S2.2, S3.11
+    sold = Product.objects.filter(issuer__startswith="places:", is_active=True)
+    assert {(row.issuer, row.vat_treatment, row.vat_rate_bp) for row in sold} == {
+        ("places:cine-3", VatTreatment.SINGLE_PURPOSE, 550),
+        ("places:cine-5", VatTreatment.SINGLE_PURPOSE, 550),
+    }
 
 
 @pytest.mark.parametrize("email", [MEMBER, NEWCOMER, STAFF, OPERATOR])
@@ -111,6 +222,7 @@ def test_the_command_says_how_to_sign_in(capsys: pytest.CaptureFixture[str]) -> 
     call_command("demo")
     said = capsys.readouterr().out
     assert all(word in said for word in (MEMBER, NEWCOMER, STAFF, OPERATOR, PASSWORD, KEY, DIRECT_KEY))
+    assert all(word in said for word in (CARD_TO_REGISTER, NAMED_CARD_TO_REGISTER, SURNAME))
 
 
 @override_settings(SANDBOX=False)

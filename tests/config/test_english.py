@@ -19,15 +19,27 @@ from config.demo.people import MEMBER, NEWCOMER, OPERATOR, STAFF
 from config.demo.tell import tell
 from documents.services.ecard import build_ecard_pdf
 from documents.services.facturx import build_invoice_pdf, our_company
+from documents.services.ticket import TicketMeans, build_ticket_pdf
 from ledger.models import Transfer
 from orders.models import Order, Product
 from outbox.services.mail import queue_mail
-from tests.documents.samples import a_credit_note, a_line, a_taxed_line, an_ecard, an_invoice
+from tests.documents.samples import a_credit_note, a_line, a_taxed_line, a_ticket, an_ecard, an_invoice
 from tests.factories import operator as admin_person
 from tests.factories import person, sign_in
+from tests.orders.booking_rows import make_booking
 from tests.pdfs import text_of
 from tests.support import run_jobs
+from tests.wallet.cinema_factories import (
+    WEEKDAYS,
+    make_cinema,
+    make_film,
+    make_place_card,
+    make_place_product,
+    make_screening,
+    paris,
+)
 from wallet.models import Card
+from wallet.states import BookingState
 
 FRENCH = re.compile(
     r"[àâçéèêëîïôùûœÀÇÉÈÊ«»]|\s[:;!?](?:\s|$)|\d\s(?:€|%)"
@@ -51,6 +63,7 @@ PUBLIC = (
     "help",
     "privacy",
     "accessibility",
+    "cinema:programme",
     "sandbox:index",
     "sandbox:mail",
     "sandbox:sms",
@@ -62,6 +75,10 @@ MEMBERS = (
     "orders:cart",
     "orders:list",
     "wallet:index",
+    "wallet:register",
+    "wallet:reminders",
+    "wallet:which",
+    "cinema:programme",
     "accounts:profile",
     "account_email",
     "account_change_password",
@@ -168,6 +185,44 @@ def test_a_member_reads_english_everywhere(story: list[str]) -> None:
 
 
 @pytest.mark.django_db
+def test_who_books_seats_reads_english_everywhere(story: list[str]) -> None:
+    member = User.objects.get(email=MEMBER)
+    cinema = make_cinema(name="The Mirage")
+    film = make_film(title="The Orchard")
+    flat = make_place_product(name_fr="Place 2D", name_en="2D place", weekdays=WEEKDAYS)
+    screenings = [
+        make_screening(cinema=cinema, film=film, room="Room 4", starts_at=starts_at, **fields)
+        for starts_at, fields in (
+            (paris(2030, 5, 20), {}),  # a Monday
+            (paris(2030, 5, 25), {}),
+            (paris(2030, 5, 21, 0, 40), {"technology": "imax"}),
+            (paris(2030, 5, 21), {"state": "cancelled"}),
+            (paris(2030, 5, 22), {"capacity": 3, "taken": 3}),
+        )
+    ]
+    last_day = paris(2030, 6, 30).date()
+    card = make_place_card(member, 3, product=flat, expires_on=last_day, product_name="2D place")
+    make_place_card(member, 1, product=flat, state="blocked", product_name="2D place")
+    bookings = [
+        make_booking(member, screenings[0], seats=3, means={card: 2}, state=state) for state in BookingState
+    ]
+    before = paris(2030, 5, 19)
+    bookings.append(make_booking(member, screenings[0], moved_from=before))
+    bookings.append(make_booking(member, screenings[3], state=BookingState.CANCELLED, end="screening"))
+    addresses = [reverse("booking:list")]
+    for screening in screenings:
+        addresses += [reverse("booking:seats", args=[screening.pk])]
+        addresses += [reverse("booking:tariffs", args=[screening.pk], query={"places": 4})]
+    addresses += [reverse("booking:detail", args=[booking.number]) for booking in bookings]
+    addresses += [reverse("booking:cancel", args=[bookings[1].number])]
+    assert leftovers(as_who(MEMBER), addresses, story) == {}
+    page = reverse("booking:tariffs", args=[screenings[0].pk])
+    for typed in ({"places": "x"}, {"places": 2, "reserver": 1}, {"places": 1, f"carte-{card.pk}": 9}):
+        refused = as_who(MEMBER).post(page, typed).content.decode()
+        assert french_in(refused, story) == []
+
+
+@pytest.mark.django_db
 def test_staff_read_english_everywhere(story: list[str]) -> None:
     addresses = [reverse(f"cse:{name}") for name in ("queue", "members", "keys")]
     assert leftovers(as_who(STAFF), [*addresses, "/cse/?q=nobody"], story) == {}
@@ -235,6 +290,12 @@ FACTS: dict[str, Any] = {
     "currency": "EUR",
     "lines": [LINE],
     "cards": 2,
+    "days": 7,
+    "places": True,
+    "deadlines": [
+        {"name": "Cinema card", "last4": "7118", "places": 4, "expires_on": "21/11/2027"},
+        {"name": "Sports e-card", "last4": "7119", "amount_minor": 5000, "currency": "EUR"},
+    ],
     "reference": "AD000074-174923",
     "card_label": "Visa 1234",
     "expected_day": "22/11/2026",
@@ -251,6 +312,21 @@ FACTS: dict[str, Any] = {
     "note": "Look at the order.",
     "url": "https://shop.example/",
     "path": "/x/",
+    "film": "The Orchard",
+    "cinema": "The Mirage",
+    "address": "3 Market Square, Metz",
+    "room": "Room 4",
+    "day": "27/11/2026",
+    "time": "20:15",
+    "seats": 3,
+    "paid_seats": 1,
+    "due_minor": 1190,
+    "cancel_until_day": "27/11/2026",
+    "cancel_until_time": "19:15",
+    "places_returned": 2,
+    "refund_minor": 1190,
+    "moved_from_day": "26/11/2026",
+    "moved_from_time": "20:15",
 }
 MAILS = sorted(
     path.name.removesuffix(".subject.txt") for path in Path("templates/email").glob("*.subject.txt")
@@ -297,6 +373,16 @@ def test_documents_are_english_for_an_english_reader() -> None:
         "Invoice": build_invoice_pdf(an_invoice(line, taxed, language="en")),
         "Credit note": build_invoice_pdf(a_credit_note(line, language="en")),
         "Show the barcode": build_ecard_pdf(card),
+        "Show this code": build_ticket_pdf(
+            a_ticket(
+                language="en",
+                film="The Orchard",
+                cinema="The Mirage",
+                room="Room 4",
+                address="Metz",
+                means=(TicketMeans("2D place", "0736", 2),),
+            )
+        ),
     }
     company = our_company()
     for says, paper in papers.items():

@@ -13,6 +13,7 @@ from documents.services.facturx import (
     VatTreatment,
     our_company,
 )
+from documents.services.ticket import TicketData, TicketMeans
 
 NUMBER = "50321234567812347118"
 
@@ -76,3 +77,28 @@ def a_credit_note(*lines: InvoiceLine, **changes: Any) -> InvoiceData:
         preceding=PrecedingInvoice("FAC-2026-000324", date(2026, 7, 10)),
         **changes,
     )
+
+
+def a_ticket(**changes: Any) -> TicketData:
+    """Two places of a card and one seat paid, for an evening in Paris's winter time."""
+    values: dict[str, Any] = {
+        "number": "RES-324",
+        "code": "K7QW2M9PXT4H",
+        "film": "Les Vergers de l'Est",
+        "minutes": 118,
+        "technology": "2D",
+        "version": "VF",
+        "cinema": "Le Mirage",
+        "address": "3 place des Halles, 57000 Metz",
+        "room": "Salle 4",
+        "starts_at": datetime(2026, 11, 27, 19, 15, tzinfo=UTC),
+        "seats": 3,
+        "means": (TicketMeans("CinéCarte 5 places", "0736", 2),),
+        "paid_seats": 1,
+        "price_minor": 1190,
+        "currency": "EUR",
+        "payment_reference": "MB000331-174923",
+        "holder": "Mme Camille Dubreuil",
+        "language": "fr",
+    }
+    return TicketData(**values | changes)

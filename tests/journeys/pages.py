@@ -24,10 +24,14 @@ from orders.states import OrderState
 from sandbox.models import BankSession, Mail
 from sandbox.services.bank import open_session, submit_card
 from sandbox.states import SessionState
+from tests.orders.booking_rows import make_booking
 from tests.support import run_jobs
-from wallet.models import Card
+from tests.wallet.cinema_factories import make_place_card, make_place_product, make_screening
+from wallet.models import Booking, Card, Screening
+from wallet.states import BookingState
 
 NOBODY = ""
+EVENING, CALLED_OFF = "seance-du-soir", "seance-annulee"
 CSE = "ateliers-verdore"
 WITH_CODE = "4999990000000015"
 Arguments = Callable[[], tuple[object, ...]]
@@ -81,6 +85,13 @@ def _card(face_minor: int, *, issuer: str = "own") -> Arguments:
     return find
 
 
+def _places(kind: str, **fields: str) -> Arguments:
+    def find() -> tuple[object, ...]:
+        return (Card.objects.filter(holder__email=MEMBER, kind=kind, **fields).earliest("issued_at").pk,)
+
+    return find
+
+
 def _membership(state: MembershipState) -> Arguments:
     def find() -> tuple[object, ...]:
         return (Membership.objects.filter(state=state, organisation__slug=CSE).latest("pk").pk,)
@@ -105,8 +116,34 @@ def furnish() -> None:
     open_session(request=_other_shop(now), at=now)
     newcomer = add_person(email="camille.autre@demo.example", password=None, at=now)
     request_membership(user_id=newcomer.pk, key=KEY, at=now)
+    furnish_cinema(member)
     with override_settings(EMAIL_BACKEND="sandbox.mail.MailboxBackend"):
         run_jobs()
+
+
+def furnish_cinema(member: User) -> None:
+    """A screening that some of the member's cards open, one that none does, and bookings in every state."""
+    evening = make_screening(code=EVENING, starts_at=timezone.now() + timedelta(days=3), language="VF")
+    gone = make_screening(code=CALLED_OFF, state="cancelled")
+    card = make_place_card(member, 3, product=make_place_product())
+    make_place_card(member, 1, product=make_place_product(technologies=["imax"]))
+    make_booking(member, evening, seats=3, means={card: 2})
+    make_booking(member, evening, moved_from=evening.starts_at - timedelta(days=1), code="MOVED2345678")
+    make_booking(member, evening, state=BookingState.HELD)
+    make_booking(member, evening, state=BookingState.RELEASED)
+    make_booking(member, gone, seats=1, means={card: 1}, state=BookingState.CANCELLED, end="screening")
+
+
+def _screening(code: str) -> Arguments:
+    return lambda: (Screening.objects.get(code=code).pk,)
+
+
+def _booking(state: BookingState, *, moved: bool = False) -> Arguments:
+    def find() -> tuple[object, ...]:
+        found = Booking.objects.filter(customer__email=MEMBER, state=state, moved_from__isnull=not moved)
+        return (found.latest("pk").number,)
+
+    return find
 
 
 def _session(state: SessionState) -> UUID:
@@ -141,6 +178,7 @@ PAGES = (
             "help",
             "privacy",
             "accessibility",
+            "cinema:programme",
             "sandbox:index",
             "sandbox:mail",
             "sandbox:sms",
@@ -165,6 +203,9 @@ PAGES = (
             "wallet:index",
             "wallet:register",
             "wallet:sent",
+            "wallet:reminders",
+            "wallet:which",
+            "cinema:programme",
             "accounts:profile",
             "account_email",
             "account_change_password",
@@ -192,6 +233,20 @@ PAGES = (
     Opened(MEMBER, "wallet:card", "expired", _card(5000)),
     Opened(MEMBER, "wallet:card", "stock", _card(5000, issuer="stock:cap-grand-air")),
     Opened(MEMBER, "wallet:till", "", _card(3300)),
+    Opened(NOBODY, "booking:seats", "", _screening(EVENING)),
+    Opened(MEMBER, "booking:seats", "called-off", _screening(CALLED_OFF)),
+    Opened(MEMBER, "booking:tariffs", "", _screening(EVENING), "?places=4"),
+    Opened(MEMBER, "booking:list"),
+    Opened(STAFF, "booking:list", "empty"),
+    *(Opened(MEMBER, "booking:detail", state, _booking(state)) for state in BookingState),
+    Opened(MEMBER, "booking:detail", "moved", _booking(BookingState.CONFIRMED, moved=True)),
+    Opened(MEMBER, "booking:cancel", "", _booking(BookingState.CONFIRMED)),
+    Opened(MEMBER, "wallet:card", "places", _places("places", issuer="places:cine-5")),
+    Opened(MEMBER, "wallet:card", "reward", _places("places", issuer="places:fidelite-5-7")),
+    Opened(MEMBER, "wallet:card", "named", _places("named")),
+    Opened(MEMBER, "wallet:till", "places", _places("places", issuer="places:cine-5")),
+    Opened(MEMBER, "wallet:index", "only-places", query="?type=places"),
+    Opened(MEMBER, "orders:product", "places", lambda: ("cinecarte-5-places",)),
     Opened(MEMBER, "orders:pay", "", _order(OrderState.AWAITING_PAYMENT)),
     Opened(MEMBER, "orders:detail", "refused", _order(OrderState.AWAITING_PAYMENT)),
     Opened(NEWCOMER, "accounts:waiting"),

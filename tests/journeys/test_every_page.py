@@ -90,6 +90,7 @@ ELSEWHERE = {
     "POST only": {
         "accounts:check_key",
         "accounts:withdraw",
+        "booking:keep",
         "cse:decide",
         "cse:revoke",
         "cse:switch",
@@ -109,6 +110,9 @@ ELSEWHERE = {
         "sandbox:bank_code",
     },
     "a file, a fragment or a letter": {
+        "booking:calendar",
+        "booking:status",
+        "booking:ticket",
         "cse:export_keys",
         "mfa_download_recovery_codes",
         "orders:credit_note",
@@ -116,6 +120,7 @@ ELSEWHERE = {
         "orders:price",
         "orders:timeline",
         "sandbox:letter_html",
+        "wallet:deadlines",
         "wallet:pdf",
         "wallet:received_pdf",
     },

@@ -8,7 +8,7 @@ from ledger.selectors import Balance
 from ledger.services.freeze import freeze
 from ledger.services.hold import hold
 from ledger.services.open import open_account
-from ledger.states import Restriction
+from ledger.states import Restriction, SpendContext
 from tests.ledger.books import DAY, NOW, account, lot, spend
 
 pytestmark = pytest.mark.django_db
@@ -78,3 +78,19 @@ def test_freezing_is_told_and_recorded_once() -> None:
     assert list(AccountEvent.objects.values_list("account_id", "frozen", "reason")) == [
         (holder, True, "lost")
     ]
+
+
+def test_what_many_accounts_could_spend_takes_one_query_and_minds_dates_outlets_and_freezing(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    plain, bound, frozen = account(5, 7), open_account(unit="PLACE"), account(9)  # S2.4
+    lot(bound, 3, restriction=Restriction(outlets=frozenset({"metz"})))
+    freeze(account_id=frozen, reason="lost", at=NOW)
+    here = SpendContext(outlet="metz", valid_at=NOW + DAY)
+    with django_assert_num_queries(1):
+        found = selectors.spendables([plain, bound, frozen, 2**40], at=NOW, spend=here)
+    assert found == {plain: 7, bound: 3, frozen: 0, 2**40: 0}
+    elsewhere = SpendContext(outlet="nancy")
+    assert selectors.spendables([plain, bound], at=NOW, spend=elsewhere) == {plain: 12, bound: 0}
+    for pk in (plain, bound, frozen):
+        assert selectors.spendable(pk, at=NOW, spend=here) == found[pk]

@@ -15,6 +15,7 @@ from orders.states import OrderState
 from sandbox import signature
 from sandbox.models import BankEvent, BankSession
 from sandbox.services.bank import submit_card, submit_code
+from tests.orders.factories import make_member
 
 AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 (
@@ -45,7 +46,7 @@ def an_order(*, at: datetime | None = None, customer: User | None = None) -> Ord
     """50 + 100 + 10 € at 5 %: 152,00 € to pay (S3.4)."""
     at = at or timezone.now()
     terms = TermsVersion.objects.get_or_create(number=1, defaults={"text": "CGV", "published_at": AT})[0]
-    customer = customer or User.objects.create(email=f"{get_random_string(10).lower()}@membre.example")
+    customer = customer or make_member(email=f"{get_random_string(10).lower()}@membre.example")
     order = Order.objects.create(
         customer=customer,
         state=OrderState.AWAITING_PAYMENT,

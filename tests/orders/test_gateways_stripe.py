@@ -27,9 +27,12 @@ from orders.services.refund import request_refund, run_refund
 from orders.services.settle import settle_payment
 from orders.services.webhook import handle_webhook
 from orders.states import OrderState, PaymentState
+from tests.orders.factories import make_member
 from tests.orders.paying import a_payment, an_order
 from tests.stripe_stub import StripeStub
-from wallet.models import IssueIntent
+from wallet.models import Card, IssueIntent
+from wallet.services.issue import issue_batch
+from wallet.states import CardState, Hold
 
 SECRET = "whsec_test"
 GOOD_CARD = {"number": "4242424242424242", "exp_month": 12, "exp_year": 2039, "cvc": "123"}
@@ -103,8 +106,7 @@ def test_an_answer_lost_on_the_way_opens_no_second_session(stub):
 
 @pytest.mark.django_db
 def test_a_refused_session_ends_the_try(stub):
-    order = an_order()
-    type(order.customer).objects.update(email="refused@membre.example")
+    order = an_order(customer=make_member(email="refused@membre.example"))
     with pytest.raises(GatewayRefused, match="email_invalid"):
         start_payment(order_id=order.pk, customer_id=order.customer_id, at=timezone.now())
     assert Payment.objects.get().state == PaymentState.FAILED
@@ -180,10 +182,47 @@ def test_dispute_found_by_its_event(stub, payment, client):
     handle_webhook(provider="stripe", event_id="evt_1", at=timezone.now())
     payment.refresh_from_db()
     assert payment.state == PaymentState.DISPUTED
+    assert holds() == {Hold.CONTESTED}
     stub.dispute(payment.psp_id, "won")
     assert settle(payment) == PaymentState.SUCCEEDED
+    assert holds() == {Hold.NONE}
     stub.dispute(payment.psp_id, "lost")
     assert settle(payment) == PaymentState.CHARGED_BACK
+    assert holds() == {Hold.LOST}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("kind", "status", "state"),
+    [
+        ("created", "warning_needs_response", CardState.ACTIVE),  # an inquiry: the money has not moved
+        ("created", "needs_response", CardState.BLOCKED),
+        ("updated", "under_review", CardState.BLOCKED),
+        ("funds_withdrawn", "needs_response", CardState.BLOCKED),
+        ("closed", "lost", CardState.BLOCKED),
+        ("closed", "won", CardState.ACTIVE),
+        ("closed", "warning_closed", CardState.ACTIVE),
+    ],
+)
+def test_events_of_a_dispute_stop_the_cards_that_the_payment_bought(
+    stub, payment, client, kind, status, state
+):
+    stub.pay(payment.psp_id)
+    settle(payment)
+    batch = f"order:{payment.order_id}"
+    issue_batch(batch=batch, at=timezone.now())
+    stub.dispute(payment.psp_id, status)
+    intent = payment.psp_id.replace("cs_", "pi_")
+    dispute = {"id": "dp_1", "object": "dispute", "payment_intent": intent, "status": "needs_response"}
+    body = event(f"charge.dispute.{kind}", dispute)
+    for _ in range(2):
+        assert tell(client, body, sign(body)).status_code == 204
+        handle_webhook(provider="stripe", event_id="evt_1", at=timezone.now())
+    assert set(Card.objects.filter(batch=batch).values_list("state", flat=True)) == {state}
+
+
+def holds() -> set[str]:
+    return set(IssueIntent.objects.values_list("hold", flat=True))
 
 
 @pytest.mark.django_db

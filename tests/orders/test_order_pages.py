@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from orders.models import Order, Payment
 from orders.selectors import cart_view
+from orders.services.cancel import expire_order
 from orders.services.invoice import issue_invoice, make_file
 from orders.states import OrderState, PaymentState
 from tests.orders.factories import fill_cart, make_member, make_order, make_past_orders
@@ -285,3 +286,14 @@ def test_visitors_are_asked_to_sign_in(shop):
         response = Client().get(path)
         assert response.status_code == 302
         assert response.url.startswith("/compte/connexion/")
+
+
+def test_the_last_answer_of_an_order_that_ended_unpaid_brings_the_cart_along(visit, member, shop, terms):
+    order = make_order(member, shop, (3300, 2))
+    assert 'id="panier-lien"' not in text_of(poll(visit, order))
+    expire_order(order_id=order.pk, at=timezone.now() + timedelta(days=2))
+    last = poll(visit, order)
+    assert last.status_code == 286
+    assert 'hx-swap-oob="true"' in text_of(last)
+    assert "Panier, 2 cartes" in text_of(last)
+    assert text_of(visit.get(reverse("orders:detail", args=[order.number]))).count('id="panier-lien"') == 1

@@ -4,7 +4,9 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db.models import Sum
 
+from documents.selectors import document_exists
 from kernel.states import TransitionRefused
 from orders.errors import NothingToRefund, RefundPending, ReviewDecided
 from orders.gateways.base import (
@@ -15,12 +17,13 @@ from orders.gateways.base import (
     PspStatus,
     RefundStatus,
 )
-from orders.models import Order, Payment, Refund
+from orders.models import Invoice, Order, Payment, Refund
 from orders.services.pay import pay_order
 from orders.services.refund import request_refund, retry_refund, run_refund
 from orders.services.review import accept_review, reject_review
 from orders.services.settle import apply_state
 from orders.states import OrderState, PaymentState, RefundState
+from orders.tasks import credit_note_wanted
 from outbox.models import Job, Mail
 from sandbox.gateway import SandboxBank
 from sandbox.models import BankRefund
@@ -188,6 +191,39 @@ def test_a_person_may_honour_a_payment_that_differs(differing):
     assert (event.actor, event.note) == ("admin@demo.example", "1 € offert")
     with pytest.raises(ReviewDecided):
         accept_review(order_id=differing.order_id, actor="x", note="", at=AT)
+
+
+@pytest.mark.parametrize(
+    ("paid_minor", "refunds", "credited"),
+    [
+        (16_000, [16_000], [15_200]),  # 152,00 invoiced, 160,00 paid: 8,00 go back without a credit note
+        (16_000, [10_000, 6_000], [10_000, 5_200]),
+        (16_000, [15_200, 800], [15_200]),
+        (16_000, [800, 15_200], [800, 14_400]),
+        (15_200, [15_200], [15_200]),
+        (15_000, [15_000], [15_000]),  # less was paid and accepted
+    ],
+)
+def test_credit_notes_never_exceed_the_invoice(paid_minor, refunds, credited):  # S3.8
+    payment = a_payment(at=AT)
+    bank_says_paid(payment, amount=paid_minor)
+    pay_order(payment_id=payment.pk, evidence=paid_evidence(payment, amount=paid_minor), at=AT)
+    if paid_minor != payment.amount_minor:
+        accept_review(order_id=payment.order_id, actor="admin@demo.example", note="", at=AT)
+    payment.refresh_from_db()
+    for amount in refunds:
+        run_refund(refund_of(payment, amount).pk, AT)
+    for refund in Refund.objects.order_by("pk"):
+        for _ in range(2):  # a job may run twice
+            credit_note_wanted(str(refund.pk))
+    notes = Invoice.objects.filter(kind=Invoice.Kind.CREDIT_NOTE).order_by("pk")
+    totals = [sum(line["price_minor"] for line in note.figures["lines"]) for note in notes]
+    assert totals == credited
+    assert [note.number[-4:] for note in notes] == [f"{n:04d}" for n in range(1, len(credited) + 1)]
+    assert BankRefund.objects.aggregate(n=Sum("amount_minor"))["n"] == paid_minor
+    assert states(payment) == (OrderState.REFUNDED, PaymentState.REFUNDED)
+    for note in notes:
+        assert document_exists("credit_note", note.number)
 
 
 def test_a_person_may_send_back_a_payment_that_differs(differing):

@@ -3,10 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.test import Client
 from django.utils import timezone
 
-from orders.errors import OrderNotPayable, PaymentInProgress
+from accounts.models import Membership, Organisation
+from accounts.states import MembershipState
+from orders.errors import OrderingNotOpen, OrderNotPayable, PaymentInProgress
 from orders.gateways.base import GatewayRefused, GatewayUnavailable
 from orders.models import Order, Payment, PaymentEvent
 from orders.services.cancel import cancel_order
@@ -299,3 +302,66 @@ def test_refusal_page_gives_the_seeds_advice_and_a_way_to_pay_again(mine):  # S3
     ):
         assert advice in page
     assert f"/commandes/{order.number}/payer/" in page
+
+
+# Suspended after the order was placed (S3.2)
+
+
+def suspend(order: Order) -> None:
+    Membership.objects.filter(user=order.customer).update(state=MembershipState.SUSPENDED)
+
+
+def leave_the_address_unproved(order: Order) -> None:
+    EmailAddress.objects.filter(user=order.customer).update(verified=False)
+
+
+def close_the_cse(order: Order) -> None:
+    Organisation.objects.update(is_active=False)
+
+
+@pytest.mark.parametrize("close", [suspend, leave_the_address_unproved, close_the_cse])
+def test_nobody_starts_to_pay_after_a_gate_has_closed_and_the_order_is_kept(close):  # S3.2
+    order = an_order(at=AT)
+    close(order)
+    with pytest.raises(OrderingNotOpen):
+        begin(order)
+    order.refresh_from_db()
+    assert order.state == OrderState.AWAITING_PAYMENT
+    assert not Payment.objects.exists()
+    assert not BankSession.objects.exists()
+
+
+def test_a_suspended_member_is_not_sent_to_the_bank_again_and_is_when_let_in_again():  # S3.2
+    order = an_order(at=AT)
+    url = begin(order)
+    suspend(order)
+    with pytest.raises(OrderingNotOpen):
+        begin(order)
+    assert Payment.objects.get().state == PaymentState.REDIRECTED
+    Membership.objects.update(state=MembershipState.APPROVED)
+    assert begin(order) == url
+
+
+def test_a_payment_that_was_with_the_bank_already_stays_valid():  # S3.2
+    payment = a_payment(at=AT)
+    suspend(payment.order)
+    bank_says_paid(payment)
+    assert settle_payment(payment.pk, AT) == PaymentState.SUCCEEDED
+    assert Order.objects.get().state == OrderState.VALIDATED
+
+
+def test_a_suspended_member_reads_why_and_may_still_cancel():  # S3.2
+    order = an_order()
+    visit = Client()
+    visit.force_login(order.customer)
+    page = f"/commandes/{order.number}/"
+    assert "Payer " in visit.get(page).content.decode()
+    suspend(order)
+    answer = visit.post(f"{page}payer/", follow=True)
+    told = answer.content.decode()
+    assert "cette commande ne peut pas être payée" in told
+    assert "Payer " not in told
+    assert "Voir pourquoi" in told
+    visit.post(f"{page}annuler/")
+    order.refresh_from_db()
+    assert order.state == OrderState.CANCELLED

@@ -290,7 +290,7 @@ def test_wrong_code_says_how_many_tries_are_left(client, page):
     wrong = "000000" if session_of(payment).code != "000000" else "111111"
     answer = client.post(reverse("sandbox:bank_code", args=[payment.psp_id]), {"code": wrong})
     assert answer.status_code == 422
-    assert "Essais restants : 2" in answer.content.decode()
+    assert "Essais restants\u00a0: 2" in answer.content.decode()
 
 
 @db

@@ -105,7 +105,7 @@ def test_a_named_card_brings_the_surname_printed_on_it():  # S2.1
     ("kind", "header", "word"),
     [
         (CardKind.PLACES, "code;valeur\n", "numero"),
-        (CardKind.NAMED, HEADER, "« nom »"),
+        (CardKind.NAMED, HEADER, "«\u00a0nom\u00a0»"),
         (CardKind.PLACES, "", "vide"),
     ],
 )
@@ -189,7 +189,7 @@ def test_an_operator_imports_cards_and_reads_the_report(client, operator):
     product = make_product()
     url = reverse("admin:wallet_cardproduct_import_cards", args=[product.pk])
     assert client.get(reverse("admin:wallet_cardproduct_change", args=[product.pk])).status_code == 200
-    assert "« numero » et « expiration »" in client.get(url).content.decode()
+    assert "«\u00a0numero\u00a0» et «\u00a0expiration\u00a0»" in client.get(url).content.decode()
     content = f"{HEADER}{lines(1)}court;31/12/2099\n"
     answer = client.post(url, {"file": SimpleUploadedFile("cartes.csv", content.encode())})
     run_jobs()

@@ -10,7 +10,7 @@ from wallet.models.cards import (
     StockImportPiece,
     StockPool,
 )
-from wallet.models.cinema import Booking, BookingEvent, BookingMeans, Cinema, Film, Screening
+from wallet.models.cinema import Booking, BookingEvent, BookingMeans, Cinema, Film, Screening, ScreeningEvent
 from wallet.models.places import CardProduct, ExpiryReminder, PrintedCard, ReminderPreference
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "PrintedCard",
     "ReminderPreference",
     "Screening",
+    "ScreeningEvent",
     "StockCode",
     "StockImport",
     "StockImportPiece",

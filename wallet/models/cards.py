@@ -16,6 +16,7 @@ from wallet.states import (
     CardKind,
     CardState,
     CodeState,
+    Hold,
     ImportState,
     IntentState,
     LinkState,
@@ -41,6 +42,7 @@ class IssueIntent(models.Model):
     where_text = models.TextField(_("où l'utiliser"), blank=True)
     expires_on = models.DateField(_("dernier jour"))
     state = models.CharField(_("état"), max_length=10, choices=IntentState, default=IntentState.PLANNED)
+    hold = models.CharField(_("retenue"), max_length=10, choices=Hold, default=Hold.NONE, blank=True)
     attempts = models.PositiveSmallIntegerField(_("appels"), default=0)
     last_error = models.CharField(_("dernière erreur"), max_length=200, blank=True)
     planned_at = models.DateTimeField(_("prévue le"))
@@ -53,6 +55,7 @@ class IssueIntent(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["batch", "rank"], name="one_intent_per_rank"),
             models.CheckConstraint(condition=Q(state__in=IntentState.values), name="intent_state_known"),
+            models.CheckConstraint(condition=Q(hold__in=Hold.values), name="intent_hold_known"),
             models.CheckConstraint(condition=Q(face_minor__gt=0), name="intent_has_value"),
             models.CheckConstraint(
                 condition=~Q(state="issued") | Q(issued_at__isnull=False), name="issued_intent_is_dated"
@@ -105,6 +108,8 @@ class Card(models.Model):
     batch = models.CharField(_("lot"), max_length=60, blank=True)
     issuer = models.CharField(_("émetteur"), max_length=40)
     state = models.CharField(_("état"), max_length=8, choices=CardState, default=CardState.ACTIVE)
+    # Filled while its payment is contested: the card is blocked, and this is what it comes back to.
+    state_when_released = models.CharField(max_length=8, default="", blank=True, editable=False)
     issued_at = models.DateTimeField(_("émise le"))
     expires_on = models.DateField(_("dernier jour"))
 
@@ -118,6 +123,11 @@ class Card(models.Model):
                 condition=Q(kind="ecard", product__isnull=True)
                 | (~Q(kind="ecard") & Q(product__isnull=False, account__isnull=False, currency=PLACE)),
                 name="card_of_places_has_product",
+            ),
+            models.CheckConstraint(
+                condition=Q(state_when_released="")
+                | Q(state="blocked", state_when_released__in=["active", "blocked"]),
+                name="contested_card_is_blocked",
             ),
         ]
         indexes = [

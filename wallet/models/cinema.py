@@ -8,7 +8,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from wallet.models.cards import Card
-from wallet.states import BookingEnd, BookingState, ScreeningState, Technology
+from wallet.states import BookingEnd, BookingState, ScreeningEventKind, ScreeningState, Technology
 
 
 class Cinema(models.Model):
@@ -91,6 +91,28 @@ class Screening(models.Model):
 
     def __str__(self) -> str:
         return self.code
+
+
+class ScreeningEvent(models.Model):
+    """One thing done to a screening, kept for ever. `note`: the reason, or what was before."""
+
+    screening = models.ForeignKey(Screening, on_delete=models.PROTECT, related_name="events")
+    kind = models.CharField(_("événement"), max_length=10, choices=ScreeningEventKind)
+    at = models.DateTimeField(_("le"))
+    actor = models.CharField(_("par"), max_length=80, default="system")
+    note = models.CharField(_("note"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("événement d'une séance")
+        verbose_name_plural = _("événements d'une séance")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind__in=ScreeningEventKind.values), name="screening_event_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(ScreeningEventKind(self.kind).label)
 
 
 class Booking(models.Model):

@@ -2,8 +2,8 @@
 
 from wallet.selectors.cards import (
     DONE_SHOWN,
-    CardSummary,
     HistoryLine,
+    Section,
     WalletOverview,
     card_history,
     card_summary,
@@ -30,6 +30,8 @@ from wallet.selectors.links import (
     sent_cards,
     token_hash,
 )
+from wallet.selectors.places import PlaceUse, place_overview, place_uses
+from wallet.selectors.summaries import CardSummary, PlaceSummary
 
 __all__ = [
     "DONE_SHOWN",
@@ -38,6 +40,9 @@ __all__ = [
     "HistoryLine",
     "IssueState",
     "LinkOffer",
+    "PlaceSummary",
+    "PlaceUse",
+    "Section",
     "SentCard",
     "WalletOverview",
     "batch_of_intent",
@@ -51,6 +56,8 @@ __all__ = [
     "issuer_exists",
     "link_offer",
     "open_link",
+    "place_overview",
+    "place_uses",
     "sent_cards",
     "soonest_card",
     "token_hash",

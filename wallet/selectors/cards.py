@@ -1,113 +1,53 @@
 """What the wallet shows. Numbers stay masked here; only views for the holder open one."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
-from uuid import UUID
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Generic, TypeVar
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import F, QuerySet
 
-from kernel.calendar import local_date
-from ledger.selectors import Balance, balances, history
-from wallet.models import Card, ClaimLink
-from wallet.states import CardState, LinkState
+from ledger.selectors import history
+from wallet.models import Card
+from wallet.selectors.summaries import (
+    CardSummary,
+    PlaceSummary,
+    active_cards,
+    expired_count,
+    shown_cards,
+    totals,
+    waits,
+    with_balances,
+)
 
 PAGE = 9
 CURSOR = re.compile(r"[0-9]{8}\.[0-9a-f]{32}", re.ASCII)
-SOON_DAYS = 45
 DONE_SHOWN = 24
 
-# What a summary takes from the card. Plain rows: wallets are read far more often than cards change.
-_COLUMNS = (
-    "id",
-    "kind",
-    "product_name",
-    "label",
-    "artwork",
-    "masked",
-    "last4",
-    "face_minor",
-    "currency",
-    "expires_on",
-    "restriction_text",
-    "state",
-    "account_id",
-)
+Summary = TypeVar("Summary", bound=CardSummary)
 
 
 @dataclass(frozen=True)
-class CardSummary:
-    """A card as lists show it. Amounts in minor units; `balance_minor` is empty when the issuer keeps it."""
+class Section(Generic[Summary]):
+    """One page of the cards of one sort, the soonest to expire first. `rest_count`: how many come later."""
 
-    id: UUID
-    kind: str
-    product_name: str
-    label: str
-    artwork: str
-    masked: str
-    last4: str
-    face_minor: int
-    currency: str
-    balance_minor: int | None
-    expires_on: date
-    restriction_text: str
-    state: str
-    link_open: bool
-    today: date
+    cards: tuple[Summary, ...] = ()
+    next_cursor: str = ""
+    rest_count: int = 0
+    rest_left: int = 0
+    usable_count: int = 0
+    left: int = 0
 
     @property
-    def short_number(self) -> str:
-        """`5032 •••• 7118`, for drawings."""
-        return f"{self.masked[: len(self.last4)]} •••• {self.last4}"
-
-    @property
-    def amount_minor(self) -> int:
-        """What the card is known to be worth."""
-        return self.face_minor if self.balance_minor is None else self.balance_minor
-
-    @property
-    def is_expired(self) -> bool:
-        return self.expires_on < self.today
-
-    @property
-    def is_empty(self) -> bool:
-        return self.balance_minor == 0
-
-    @property
-    def is_blocked(self) -> bool:
-        return self.state == CardState.BLOCKED
-
-    @property
-    def is_void(self) -> bool:
-        return self.state == CardState.VOID
-
-    @property
-    def is_done(self) -> bool:
-        """Nothing can be spent from it any more."""
-        return self.is_expired or self.is_empty or self.is_void
-
-    @property
-    def is_usable(self) -> bool:
-        return not self.is_done and not self.is_blocked
-
-    @property
-    def is_untouched(self) -> bool:
-        return self.balance_minor == self.face_minor
-
-    @property
-    def days_left(self) -> int:
-        return (self.expires_on - self.today).days
-
-    @property
-    def expires_soon(self) -> bool:
-        return self.is_usable and self.days_left <= SOON_DAYS
+    def count(self) -> int:
+        return len(self.cards) + self.rest_count
 
 
 @dataclass(frozen=True)
 class WalletOverview:
-    """One page of a person's cards, the soonest to expire first, and what they are worth together."""
+    """A person's cards: a page of e-cards with what they are worth together, of cards with places, of named
+    ones, and what is done, whatever it was."""
 
     totals: tuple[tuple[str, int], ...]
     usable_count: int
@@ -117,6 +57,8 @@ class WalletOverview:
     rest_totals: tuple[tuple[str, int], ...]
     done: tuple[CardSummary, ...]
     done_count: int
+    places: Section[PlaceSummary] = field(default_factory=Section)
+    named: Section[PlaceSummary] = field(default_factory=Section)
 
     @property
     def more_done(self) -> bool:
@@ -136,56 +78,59 @@ class HistoryLine:
 
 def cards_of(user_id: int) -> QuerySet[Card]:
     """The cards that `user_id` holds. `link_open`: somebody may still claim it; `buyer_id`: who bought it."""
-    return Card.objects.filter(holder_id=user_id).annotate(
-        link_open=_waits(), buyer_id=F("intent__holder_id")
-    )
+    return Card.objects.filter(holder_id=user_id).annotate(link_open=waits(), buyer_id=F("intent__holder_id"))
 
 
 def wallet_overview(
-    user_id: int, *, at: datetime, after: str = "", size: int = PAGE, done_shown: int = DONE_SHOWN
+    user_id: int,
+    *,
+    at: datetime,
+    after: str = "",
+    places_after: str = "",
+    size: int = PAGE,
+    done_shown: int = DONE_SHOWN,
 ) -> WalletOverview:
-    """The wallet in two queries, whatever the number of cards; a third counts when many have expired.
+    """The wallet in two queries, whatever the number of cards; two more name the kinds of places, and one
+    counts when many cards have expired.
 
-    `after` is the previous page's cursor.
+    `after` and `places_after` are cursors of the previous page of e-cards and of cards with places.
     """
-    today = local_date(at)
-    held = Card.objects.filter(holder_id=user_id)
-    expired = held.filter(expires_on__lt=today).order_by("-expires_on", "id")
-    shown = held.filter(Q(expires_on__gte=today) | Q(pk__in=expired.values("pk")[:done_shown]))
-    cards = _summaries(shown.order_by("expires_on", "id"), at=at)
+    cards = shown_cards(user_id, at=at, done_shown=done_shown)
     live = [card for card in cards if not card.is_done]
-    usable = [card for card in live if card.is_usable]
+    money = [card for card in live if not card.holds_places]
+    seats = [card for card in live if isinstance(card, PlaceSummary)]
     past = [card for card in cards if card.is_expired]
     done = [card for card in cards if card.is_done and not card.is_expired] + past[::-1]
-    uncounted = expired.count() - len(past) if len(past) == done_shown else 0
-    page, rest = _cut(live, after, size)
+    uncounted = expired_count(user_id, at=at) - len(past) if len(past) == done_shown else 0
+    page, rest = _cut(money, after, size)
+    usable = [card for card in money if card.is_usable]
     return WalletOverview(
-        totals=_totals(usable),
+        totals=totals(usable),
         usable_count=len(usable),
         cards=tuple(page),
         next_cursor=cursor_of(page[-1]) if rest else "",
         rest_count=len(rest),
-        rest_totals=_totals(card for card in rest if card.is_usable),
+        rest_totals=totals(card for card in rest if card.is_usable),
         done=tuple(done[:done_shown]),
         done_count=len(done) + uncounted,
+        places=_section([card for card in seats if not card.is_named], places_after, size),
+        named=_section([card for card in seats if card.is_named], "", len(seats)),
     )
 
 
 def usable_cards(user_id: int, *, at: datetime) -> list[CardSummary]:
-    """What can be shown at a till, the soonest to expire first, in two queries."""
-    held = Card.objects.filter(holder_id=user_id, expires_on__gte=local_date(at), state=CardState.ACTIVE)
-    return [card for card in _summaries(held.order_by("expires_on", "id"), at=at) if card.is_usable]
+    """What can be shown at a till, the soonest to expire first, in two queries (four with places)."""
+    return [card for card in active_cards(user_id, at=at) if card.is_usable]
 
 
 def soonest_card(user_id: int, *, at: datetime) -> CardSummary | None:
-    """The card to show first: the usable one that expires soonest. Two queries."""
+    """The card to show first: the usable one that expires soonest. As many queries as `usable_cards`."""
     return next(iter(usable_cards(user_id, at=at)), None)
 
 
 def card_summary(card: Card, *, at: datetime) -> CardSummary:
-    """One card as lists show it, in one query; `card` comes from `cards_of`."""
-    row = {name: getattr(card, name) for name in (*_COLUMNS, "link_open")}
-    return _with_balances([row], at=at)[0]
+    """One card as lists show it, in one query (three with places); `card` comes from `cards_of`."""
+    return with_balances([card], at=at)[0]
 
 
 def card_history(card: Card, *, at: datetime, limit: int = 50) -> list[HistoryLine]:
@@ -202,40 +147,24 @@ def cursor_of(card: CardSummary) -> str:
     return f"{card.expires_on:%Y%m%d}.{card.id.hex}"
 
 
-def _cut(cards: list[CardSummary], after: str, size: int) -> tuple[list[CardSummary], list[CardSummary]]:
+def _section(cards: Sequence[PlaceSummary], after: str, size: int) -> Section[PlaceSummary]:
+    page, rest = _cut(cards, after, size)
+    return Section(
+        cards=tuple(page),
+        next_cursor=cursor_of(page[-1]) if rest else "",
+        rest_count=len(rest),
+        rest_left=_places(rest),
+        usable_count=sum(card.is_usable for card in cards),
+        left=_places(cards),
+    )
+
+
+def _places(cards: Iterable[PlaceSummary]) -> int:
+    return sum(card.places_left for card in cards if card.is_usable)
+
+
+def _cut(cards: Sequence[Summary], after: str, size: int) -> tuple[list[Summary], list[Summary]]:
     """The page after a cursor, and what comes later. A cursor that makes no sense starts at the top."""
     after = after if CURSOR.fullmatch(after) else ""
     left = [card for card in cards if not after or cursor_of(card) > after]
     return left[:size], left[size:]
-
-
-def _totals(cards: Iterable[CardSummary]) -> tuple[tuple[str, int], ...]:
-    sums: dict[str, int] = {}
-    for card in cards:
-        sums[card.currency] = sums.get(card.currency, 0) + card.amount_minor
-    return tuple(sorted(sums.items()))
-
-
-def _summaries(cards: QuerySet[Card], *, at: datetime) -> list[CardSummary]:
-    """Cards with their balances: one query for the cards, one for all balances."""
-    return _with_balances(list(cards.annotate(link_open=_waits()).values(*_COLUMNS, "link_open")), at=at)
-
-
-def _with_balances(rows: list[dict[str, Any]], *, at: datetime) -> list[CardSummary]:
-    """Summaries of rows that hold `_COLUMNS` and `link_open`; nothing is left on an expired card."""
-    today = local_date(at)
-    accounts = [row["account_id"] for row in rows if row["account_id"] and row["expires_on"] >= today]
-    held = balances(accounts, at=at) if accounts else {}
-    return [_summary(held, today, **row) for row in rows]
-
-
-def _summary(held: dict[int, Balance], today: date, *, account_id: int | None, **row: Any) -> CardSummary:
-    if account_id is None:
-        return CardSummary(**row, balance_minor=None, today=today)
-    left = held[account_id].available if account_id in held else 0
-    return CardSummary(**row, balance_minor=left, today=today)
-
-
-def _waits() -> Exists:
-    """Whether somebody may still claim the card."""
-    return Exists(ClaimLink.objects.filter(card=OuterRef("pk"), state=LinkState.OPEN))

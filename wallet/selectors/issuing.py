@@ -8,7 +8,7 @@ from django.db.models import Count, Q
 
 from wallet.models import IssueIntent, StockPool
 from wallet.selectors.products import place_product_exists
-from wallet.states import IntentState
+from wallet.states import Hold, IntentState
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ def batch_of_intent(intent_id: UUID | str) -> str:
 
 
 def issue_state(batch: str) -> IssueState:
-    """What the issuing job needs to know after a run, in one query."""
-    rows = list(IssueIntent.objects.filter(batch=batch).values_list("state", "issuer"))
+    """What the issuing job needs to know after a run, in one query; what is on hold waits for nobody."""
+    rows = list(IssueIntent.objects.filter(batch=batch, hold=Hold.NONE).values_list("state", "issuer"))
     states = {state for state, _ in rows}
     stock = {issuer.partition(":")[2] or "stock" for _, issuer in rows if issuer.partition(":")[0] == "stock"}
     return IssueState(

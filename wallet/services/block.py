@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from wallet.errors import CardNotUsable
+from wallet.errors import CardContested, CardNotUsable
 from wallet.models import Card, CardEvent
 from wallet.states import CARD_MACHINE, CardEventKind, CardState
 
@@ -19,18 +19,23 @@ def block_card(*, card_id: UUID, actor_id: int, at: datetime, note: str = "") ->
     """
     with transaction.atomic():
         card = Card.objects.select_for_update(of=("self",)).get(pk=card_id)
-        if card.state == CardState.BLOCKED:
+        if card.state == CardState.BLOCKED and card.state_when_released != CardState.ACTIVE:
             return
         if card.state == CardState.VOID:
             raise CardNotUsable(card.masked)
-        _move(card, CardState.BLOCKED)
+        if card.state_when_released:  # blocked by a dispute so far: it stays blocked when that is won
+            Card.objects.filter(pk=card.pk).update(state_when_released=CardState.BLOCKED)
+        else:
+            _move(card, CardState.BLOCKED)
         _note(card, CardEventKind.BLOCKED, actor_id, at, note)
 
 
 def unblock_card(*, card_id: UUID, actor_id: int, at: datetime, note: str = "") -> None:
-    """The card can be spent again. Refuses `TransitionRefused` unless it is blocked."""
+    """The card can be spent again. Refuses `TransitionRefused` unless it is blocked, and `CardContested`."""
     with transaction.atomic():
         card = Card.objects.select_for_update(of=("self",)).get(pk=card_id)
+        if card.state_when_released:
+            raise CardContested(card.masked)
         _move(card, CardState.ACTIVE)
         _note(card, CardEventKind.UNBLOCKED, actor_id, at, note)
 

@@ -3,6 +3,7 @@
 import csv
 import re
 import unicodedata
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -93,6 +94,17 @@ def reason_text(reason: str) -> str:
 
 def header_columns(header: bytes, layout: Layout) -> tuple[dict[str, int], str]:
     """Where each column is, and the delimiter. Refuses `ImportRefused` for what is no such file."""
+    columns, delimiter = named_columns(header, NAMES)
+    if any(field not in columns for field in layout.required):
+        raise ImportRefused(str(layout.missing))
+    return columns, delimiter
+
+
+def named_columns(header: bytes, known_names: Mapping[str, Collection[str]]) -> tuple[dict[str, int], str]:
+    """The place of each column whose name is known, how many there are (`width`), and the delimiter.
+
+    Refuses `ImportRefused` for a workbook and for what is no text.
+    """
     if header.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in header:
         raise ImportRefused(
             _("Ce fichier est en UTF-16 ou n'est pas du texte. Enregistrez-le en « CSV UTF-8 ».")
@@ -103,10 +115,11 @@ def header_columns(header: bytes, layout: Layout) -> tuple[dict[str, int], str]:
     delimiter = max(DELIMITERS, key=text.count)
     names = [_plain(name) for name in text.split(delimiter)]
     columns = {
-        field: place for field, known in NAMES.items() for place, name in enumerate(names) if name in known
+        field: place
+        for field, known in known_names.items()
+        for place, name in enumerate(names)
+        if name in known
     }
-    if any(field not in columns for field in layout.required):
-        raise ImportRefused(str(layout.missing))
     return {**columns, "width": len(names)}, delimiter
 
 
@@ -122,11 +135,7 @@ def parse_line(
     line: str, layout: Layout, *, columns: dict[str, int], delimiter: str, currency: str, today: date
 ) -> ParsedLine:
     """The code or card on one line. Raises `LineRefused` with the key of the first reason found."""
-    cells = _cells(line, delimiter)
-    if len(cells) != columns["width"]:
-        raise LineRefused("columns")
-    if any(cell.startswith(FORMULA) for cell in cells):
-        raise LineRefused("formula")
+    cells = cells_of(line, columns=columns, delimiter=delimiter)
     # The codes of others are kept as they are; on our own cards capitals and groups mean nothing.
     number = tidy_number(cells[columns["number"]]) if layout.printed else cells[columns["number"]]
     if not NUMBER.fullmatch(number):
@@ -139,7 +148,7 @@ def _worth(cells: list[str], columns: dict[str, int], currency: str) -> dict[str
     unit = cells[columns["currency"]].upper() if "currency" in columns else currency
     if not CURRENCY.fullmatch(unit):
         raise LineRefused("currency")
-    return {"face_minor": _face(cells[columns["face"]]), "currency": unit}
+    return {"face_minor": minor_of(cells[columns["face"]]), "currency": unit}
 
 
 def _facts_of_card(cells: list[str], layout: Layout, columns: dict[str, int]) -> dict[str, Any]:
@@ -151,16 +160,23 @@ def _facts_of_card(cells: list[str], layout: Layout, columns: dict[str, int]) ->
     return {"surname": surname}
 
 
-def _cells(line: str, delimiter: str) -> list[str]:
+def cells_of(line: str, *, columns: Mapping[str, int], delimiter: str) -> list[str]:
+    """The cells of a line: as many as there are columns, none of which a spreadsheet could run."""
     if len(line) > MAX_LINE_BYTES:
         raise LineRefused("too_long")
     try:
-        return [cell.strip(" \u00a0") for cell in next(csv.reader([line], delimiter=delimiter, strict=True))]
+        cells = [cell.strip(" \u00a0") for cell in next(csv.reader([line], delimiter=delimiter, strict=True))]
     except (csv.Error, StopIteration):
         raise LineRefused("quotes") from None
+    if len(cells) != columns["width"]:
+        raise LineRefused("columns")
+    if any(cell.startswith(FORMULA) for cell in cells):
+        raise LineRefused("formula")
+    return cells
 
 
-def _face(cell: str) -> int:
+def minor_of(cell: str) -> int:
+    """An amount like `11,50` or `11,50 €` in minor units. Refuses `face` unless it is positive and usual."""
     found = AMOUNT.fullmatch(cell.removesuffix("€").rstrip(" \u00a0"))
     minor = int(found[1]) * 100 + int((found[2] or "0").ljust(2, "0")) if found else 0
     if not 0 < minor <= MAX_FACE_MINOR:
@@ -168,16 +184,21 @@ def _face(cell: str) -> int:
     return minor
 
 
-def _day(cell: str, today: date) -> date:
+def date_of(cell: str) -> date:
+    """`25/11/2026` or `2026-11-25`. Refuses `date`."""
     for form in ("%d/%m/%Y", "%Y-%m-%d"):
         try:
-            day = datetime.strptime(cell, form).date()  # noqa: DTZ007 - a date on a calendar, no instant
+            return datetime.strptime(cell, form).date()  # noqa: DTZ007 - a date on a calendar, no instant
         except ValueError:
             continue
-        if day < today:
-            raise LineRefused("expired")
-        return day
     raise LineRefused("date")
+
+
+def _day(cell: str, today: date) -> date:
+    day = date_of(cell)
+    if day < today:
+        raise LineRefused("expired")
+    return day
 
 
 def _plain(name: str) -> str:

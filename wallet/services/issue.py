@@ -11,13 +11,13 @@ from wallet.errors import IssuerRefused, IssuerUnreachable, OutOfStock
 from wallet.issuers.base import IssuedNumber, Issuer, IssueRequest, issuer_named, local_issuer_named
 from wallet.models import IssueIntent
 from wallet.services.record import Issued, record_cards
-from wallet.states import INTENT_MACHINE, IntentState
+from wallet.states import INTENT_MACHINE, Hold, IntentState
 
 OPEN = [IntentState.PLANNED, IntentState.SENT, IntentState.UNKNOWN]
 
 
 def issue_batch(*, batch: str, at: datetime) -> None:
-    """Issue every card of `batch` that is not issued yet (S3.7). May be repeated at any time.
+    """Issue every card of `batch` that is not issued yet nor on hold (S3.7). May be repeated at any time.
 
     Cards of in-process issuers appear together or not at all, except those that an issuer refuses to make.
     A remote issuer is called outside any transaction, after the call was noted; whatever it leaves open
@@ -26,7 +26,7 @@ def issue_batch(*, batch: str, at: datetime) -> None:
     with transaction.atomic():
         intents = list(
             IssueIntent.objects.select_for_update(of=("self",))
-            .filter(batch=batch, state__in=OPEN)
+            .filter(batch=batch, state__in=OPEN, hold=Hold.NONE)
             .order_by("rank")
         )
         local = [intent for intent in intents if issuer_named(intent.issuer).in_process]
@@ -57,8 +57,8 @@ def _issue_remotely(intent: IssueIntent, *, at: datetime) -> None:
     """Ask about a call that may have gone through; call only when the issuer knows nothing of this key."""
     issuer = issuer_named(intent.issuer)
     asked_before = intent.state != IntentState.PLANNED
-    if not asked_before:
-        _move(intent, IntentState.SENT, at=at)
+    if not _may_call(intent, at=at):
+        return
     try:
         number = (asked_before and issuer.lookup(intent.pk)) or issuer.issue(_request(intent), at=at)
     except IssuerUnreachable as error:
@@ -70,6 +70,17 @@ def _issue_remotely(intent: IssueIntent, *, at: datetime) -> None:
         _refuse(intent, error, at=at)
     else:
         _record_one(intent, number, issuer, at=at)
+
+
+def _may_call(intent: IssueIntent, *, at: datetime) -> bool:
+    """Note a first call before it is made. False: given up, or put on hold, since the batch was read."""
+    with transaction.atomic():
+        locked = IssueIntent.objects.select_for_update(of=("self",)).get(pk=intent.pk)
+        if locked.state not in OPEN or locked.hold:
+            return False
+        if locked.state == IntentState.PLANNED:
+            _move(locked, IntentState.SENT, at=at)
+        return True
 
 
 def _record_one(intent: IssueIntent, number: IssuedNumber, issuer: Issuer, *, at: datetime) -> None:

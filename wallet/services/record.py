@@ -7,9 +7,10 @@ from kernel.calendar import end_of_day
 from ledger.services.open_credited import OpenRequest, open_credited
 from outbox.services.enqueue import JobRequest, enqueue_many
 from wallet.issuers.base import IssuedNumber, issuer_named
-from wallet.models import Card, IssueIntent
+from wallet.models import Card, CardEvent, IssueIntent
 from wallet.services.placecard import opening_of, put_number, put_places
 from wallet.services.rows import insert_cards
+from wallet.states import CardEventKind, CardState, Hold
 
 ISSUED_JOB = "wallet.card_issued"
 DRAW_JOB = "wallet.draw_cards"
@@ -28,6 +29,7 @@ def record_cards(issued: Sequence[Issued], *, at: datetime) -> None:
     cards = [_card(intent, number, at) for intent, number in issued]
     _open_and_credit(cards, [number for _, number in issued], at=at)
     insert_cards(cards)
+    _tell_born_blocked(cards, at=at)
     keys = [intent.pk for intent, _ in issued]
     for name in {card.issuer for card in cards}:
         issuer_named(name).settle(keys)
@@ -50,11 +52,29 @@ def _card(intent: IssueIntent, number: IssuedNumber, at: datetime) -> Card:
         issuer=intent.issuer,
         issued_at=at,
         expires_on=number.expires_on,
+        **_state_at_birth(intent.hold),
     )
     put_number(card, number.number)
     if number.content is not None:
         put_places(card, number.content)
     return card
+
+
+def _state_at_birth(hold: str) -> dict[str, str]:
+    """Blocked when the payment was contested, or lost, while the issuer was making the card."""
+    if hold == Hold.NONE:
+        return {"state": CardState.ACTIVE}
+    when_released = CardState.ACTIVE if hold == Hold.CONTESTED else ""
+    return {"state": CardState.BLOCKED, "state_when_released": when_released}
+
+
+def _tell_born_blocked(cards: Sequence[Card], *, at: datetime) -> None:
+    blocked = [card for card in cards if card.state == CardState.BLOCKED]
+    if blocked:
+        CardEvent.objects.bulk_create(
+            CardEvent(card=card, kind=CardEventKind.BLOCKED, at=at, note="payment contested")
+            for card in blocked
+        )
 
 
 def _open_and_credit(cards: Sequence[Card], numbers: Sequence[IssuedNumber], *, at: datetime) -> None:

@@ -80,7 +80,12 @@ def renew_token(*, link_id: UUID, at: datetime) -> None:
     """
     with transaction.atomic():
         held = ClaimLink.objects.filter(pk=link_id, state=LinkState.CLAIMED, claimed_by=None)
-        link = held.select_for_update(of=("self",)).first()
+        found = held.first()
+        if found is None:
+            return
+        # As everywhere, the card's row guards its links: a claim may be moving the card into a wallet.
+        card = Card.objects.select_for_update(of=("self",)).get(pk=found.card_id)
+        link = held.first()
         if link is None or link.token_sent_at > at - RESEND_AFTER:
             return
         token = secrets.token_urlsafe(32)
@@ -89,7 +94,7 @@ def renew_token(*, link_id: UUID, at: datetime) -> None:
         link.token_expires_at = at + FRESH_FOR
         link.token_used = False
         link.save(update_fields=["token_hash", "token_sent_at", "token_expires_at", "token_used"])
-        _mail(link, Card.objects.get(pk=link.card_id), token, template="card_again", at=at)
+        _mail(link, card, token, template="card_again", at=at)
 
 
 def worth_of(card: Card, *, at: datetime) -> int:

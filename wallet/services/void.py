@@ -23,7 +23,9 @@ def void_batch(batch: str, at: datetime) -> int:
     Repeating it changes nothing.
     """
     with transaction.atomic():
-        intents = list(IssueIntent.objects.select_for_update(of=("self",)).filter(batch=batch).order_by("pk"))
+        intents = list(
+            IssueIntent.objects.select_for_update(of=("self",)).filter(batch=batch).order_by("rank")
+        )
         if any(intent.state in {IntentState.SENT, IntentState.UNKNOWN} for intent in intents):
             raise CardAlreadyUsed(batch)
         cards = list(
@@ -35,7 +37,7 @@ def void_batch(batch: str, at: datetime) -> int:
         _refuse_used(cards, at=at)
         for card in cards:
             _take_back(card, at=at)
-        _give_up(intents)
+        give_up(intents)
         cancel_job(kind=ISSUE_JOB, ref=batch)
     return len(cards)
 
@@ -55,12 +57,13 @@ def _take_back(card: Card, *, at: datetime) -> None:
     assert card.intent_id is not None
     key = uuid.uuid5(card.intent_id, "void")
     reverse(key=key, transfer_id=card.intent_id, kind="void", at=at)
-    Card.objects.filter(pk=card.pk).update(state=CardState.VOID)
+    Card.objects.filter(pk=card.pk).update(state=CardState.VOID, state_when_released="")
     ClaimLink.objects.filter(card=card, state=LinkState.OPEN).update(state=LinkState.REVOKED)
     CardEvent.objects.create(card=card, kind=CardEventKind.VOIDED, at=at)
 
 
-def _give_up(intents: list[IssueIntent]) -> None:
+def give_up(intents: list[IssueIntent]) -> None:
+    """Cancel locked intents that no issuer has heard of; codes reserved for them go back to the shelf."""
     waiting = [i for i in intents if i.state in {IntentState.PLANNED, IntentState.FAILED}]
     keys = [intent.pk for intent in waiting]
     IssueIntent.objects.filter(pk__in=keys).update(state=IntentState.CANCELLED)

@@ -7,7 +7,7 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
-from wallet.selectors import CardSummary
+from wallet.selectors import CardSummary, PlaceSummary
 
 register = template.Library()
 
@@ -18,6 +18,12 @@ KEPT = 4096
 def ecard(card: CardSummary) -> SafeString:
     """A card of the wallet's list, with its tags and the way to the till."""
     return _drawn("wallet/_ecard.html", card, get_language() or "fr")
+
+
+@register.simple_tag
+def place_card(card: PlaceSummary) -> SafeString:
+    """A card with places, with its seats drawn and what it opens."""
+    return _drawn("wallet/_place.html", card, get_language() or "fr")
 
 
 @register.simple_tag

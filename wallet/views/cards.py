@@ -15,15 +15,19 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from documents.services.barcode import code128_svg, data_uri
 from kernel.access import Audience, allow
-from wallet.errors import AlreadySent, CardNotUsable, LinkNotOpen, TooManyLinks
+from wallet.errors import AlreadySent, CardNotUsable, LinkNotOpen, NamedCardStays, TooManyLinks
 from wallet.forms import SendForm
 from wallet.models import Card
 from wallet.selectors import (
     DONE_SHOWN,
+    CardSummary,
+    PlaceSummary,
+    WalletOverview,
     card_history,
     card_summary,
     cards_of,
     open_link,
+    place_uses,
     sent_cards,
     usable_cards,
     wallet_overview,
@@ -46,9 +50,33 @@ def index(request: HttpRequest) -> HttpResponse:
         reader(request),
         at=timezone.now(),
         after=request.GET.get("apres", "")[:60],
+        places_after=request.GET.get("places", "")[:60],
         done_shown=ALL_DONE if "toutes" in request.GET else DONE_SHOWN,
     )
-    return render(request, "wallet/index.html", {"active": "wallet", "wallet": overview})
+    context = {"active": "wallet", "wallet": overview, **_segments(overview, request.GET.get("type", ""))}
+    return render(request, "wallet/index.html", context)
+
+
+def _segments(overview: WalletOverview, wanted: str) -> dict[str, object]:
+    """The sorts of cards this wallet holds, and which are shown: all, or the one asked for."""
+    held = {
+        "ecartes": (_("e-Cartes"), bool(overview.cards)),
+        "places": (_("Mes places"), bool(overview.places.count)),
+        "nominatives": (_("Nominative"), bool(overview.named.count)),
+    }
+    segments = [(name, label) for name, (label, there) in held.items() if there]
+    only = wanted if wanted in dict(segments) else ""
+    shown = [only] if only else [name for name, _label in segments]
+    # Somebody whose cards are all used up is told so, rather than shown nothing.
+    none_left = not segments and bool(overview.done)
+    return {
+        "segments": segments,
+        "only": only,
+        "kept": f"type={only}&" if only else "",
+        "shows_ecards": "ecartes" in shown or none_left,
+        "shows_places": "places" in shown,
+        "shows_named": "nominatives" in shown,
+    }
 
 
 @allow(Audience.SIGNED_IN)
@@ -74,7 +102,8 @@ def till(request: HttpRequest, card_id: UUID) -> HttpResponse:
     """The full-screen barcode. Black on white, and whole in one answer: it works offline once loaded."""
     now = timezone.now()
     found = _own_card(request, card_id)
-    usable = usable_cards(reader(request), at=now)
+    holds_places = found.product_id is not None
+    usable = [card for card in usable_cards(reader(request), at=now) if card.holds_places == holds_places]
     place = next((i for i, other in enumerate(usable) if other.id == found.pk), None)
     if place is None:
         messages.warning(request, _("Cette carte ne peut pas être présentée en caisse."))
@@ -95,8 +124,8 @@ def till(request: HttpRequest, card_id: UUID) -> HttpResponse:
 @require_safe
 def pdf(request: HttpRequest, card_id: UUID) -> HttpResponse:
     found = _own_card(request, card_id)
-    if found.state == CardState.VOID:
-        messages.warning(request, _("Cette carte est annulée."))
+    if found.state != CardState.ACTIVE:  # its number may be honoured elsewhere: it is not given out
+        messages.warning(request, _("Cette carte est bloquée ou annulée."))
         return redirect("wallet:card", found.pk)
     return pdf_response(found)
 
@@ -118,7 +147,7 @@ def send(request: HttpRequest, card_id: UUID) -> HttpResponse:
             language=get_language() or "fr",
             at=timezone.now(),
         )
-    except (AlreadySent, CardNotUsable, TooManyLinks) as refusal:
+    except (AlreadySent, CardNotUsable, NamedCardStays, TooManyLinks) as refusal:
         form.add_error(None, _refusal_text(refusal))
         return _card_page(request, found, form=form)
     messages.success(request, _("Le lien est parti. Il reste annulable tant que la carte n'est pas reçue."))
@@ -150,7 +179,7 @@ def block(request: HttpRequest, card_id: UUID) -> HttpResponse:
     except CardNotUsable as refusal:
         messages.warning(request, _refusal_text(refusal))
     else:
-        messages.success(request, _("La carte est bloquée. Son solde est conservé."))
+        messages.success(request, _("La carte est bloquée. Ce qu'elle contient est conservé."))
     return redirect("wallet:card", found.pk)
 
 
@@ -190,20 +219,31 @@ def _card_page(
     context = {
         "active": "wallet",
         "card": card,
-        "where_text": found.where_text,
         "bought_by_reader": cast(Any, found).buyer_id == found.holder_id,
         "now": now,
-        "history": card_history(found, at=now),
         "link": open_link(found, at=now) if card.link_open else None,
         "form": form or SendForm(),
         "confirm_block": confirm_block,
+        **_contents(found, card, now),
     }
-    return render(request, "wallet/card.html", context, status=422 if refused else 200)
+    template = "wallet/place.html" if card.holds_places else "wallet/card.html"
+    return render(request, template, context, status=422 if refused else 200)
+
+
+def _contents(found: Card, card: CardSummary, now: datetime) -> dict[str, object]:
+    """What only one sort of card shows. One with places shows its number and barcode at a click (S2.3)."""
+    if not isinstance(card, PlaceSummary):
+        return {"where_text": found.where_text, "history": card_history(found, at=now)}
+    return {"uses": place_uses(found), **(barcode_context(found) if card.is_usable else {})}
 
 
 def _refusal_text(refusal: Exception) -> str:
     if isinstance(refusal, AlreadySent):
         return _("Cette carte est déjà envoyée. Annulez d'abord l'envoi en cours.")
+    if isinstance(refusal, NamedCardStays):
+        return _(
+            "Une carte nominative est valable pour la personne dont elle porte le nom : elle ne se donne pas."
+        )
     if isinstance(refusal, TooManyLinks):
         return _("Vous avez envoyé beaucoup de cartes aujourd'hui. Réessayez demain.")
     return _("Cette carte est vide, expirée, bloquée ou annulée.")

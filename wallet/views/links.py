@@ -17,6 +17,7 @@ from wallet.models import Card
 from wallet.selectors import LinkOffer, card_behind_link, card_summary, link_offer
 from wallet.services.claim import Claimed, adopt_card, claim_card
 from wallet.services.send import renew_token
+from wallet.states import CardState
 from wallet.views.cards import barcode_context, pdf_response, reader
 
 COOKIE_SALT = "wallet.received"
@@ -57,7 +58,7 @@ def received(request: HttpRequest, link_id: UUID) -> HttpResponse:
 @require_safe
 def received_pdf(request: HttpRequest, link_id: UUID) -> HttpResponse:
     found = _held_here(request, link_id)
-    if found is None:
+    if found is None or found.state != CardState.ACTIVE:
         return redirect("wallet:received", link_id)
     return pdf_response(found)
 

@@ -5,6 +5,7 @@ from django.utils import timezone, translation
 
 from accounts.services.demo import DEMO_TOTP_SECRET
 from config.demo.people import DIRECT_KEY, KEY, MEMBER, NEWCOMER, OPERATOR, PASSWORD, STAFF
+from config.demo.places import CARD_TO_REGISTER, NAMED_CARD_TO_REGISTER, SURNAME
 from config.demo.tell import NotADemo, tell
 
 
@@ -22,5 +23,6 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"  {MEMBER}, {NEWCOMER}, {STAFF}, {OPERATOR}: {PASSWORD}\n"
                 f"  {STAFF} second factor: {DEMO_TOTP_SECRET}\n"
-                f"  keys {KEY} (needs approval), {DIRECT_KEY} (approves at once)"
+                f"  keys {KEY} (needs approval), {DIRECT_KEY} (approves at once)\n"
+                f"  cinema cards to register: {CARD_TO_REGISTER}; {NAMED_CARD_TO_REGISTER} named {SURNAME}"
             )

@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connection
 
 from config.demo.people import DIRECT_KEY, KEY, MEMBER, NEWCOMER, OPERATOR, PASSWORD, STAFF
+from config.demo.places import CARD_TO_REGISTER, NAMED_CARD_TO_REGISTER, SURNAME
 from config.prepare import prepare
 from config.supervisor import Supervisor
 
@@ -24,6 +25,8 @@ WELCOME = f"""
     {NEWCOMER:22s} not yet approved   {DIRECT_KEY:12s} approved at once
     {STAFF:22s} CSE staff          Codes of CSE staff's second factor:
     {OPERATOR:22s} operator           {{url}}/sandbox/totp/
+
+  Cinema cards to register: {CARD_TO_REGISTER}; and {NAMED_CARD_TO_REGISTER}, named {SURNAME}
 
   Mails, text messages and the bank: {{url}}/sandbox/   Administration: {{url}}/admin/
   Ready in {{seconds:.1f}} s. Ctrl+C stops everything.

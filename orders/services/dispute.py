@@ -1,0 +1,77 @@
+"""A customer contests a payment at their own bank: the money leaves us first, and the bank decides later.
+
+The bank takes the money back the day a dispute opens, so the cards that it paid stop that day: while the bank
+decides nobody spends them, whoever holds them. Won, they run again; lost, they stay blocked for an operator.
+"""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from kernel.money import format_minor
+from orders.models import Order, Payment, Refund
+from orders.services.lock import lock_order_of_payment
+from orders.services.move_payment import move_payment
+from orders.services.refund import refunded_minor
+from orders.states import PAYMENT_MACHINE, PaymentState
+from outbox.services.alarm import raise_alarm
+from wallet.services.contest import Stopped, condemn_batch, freeze_batch, release_batch
+
+
+@transaction.atomic
+def note_dispute(*, payment_id: int, target: PaymentState, at: datetime) -> None:
+    """Take note that a payment is contested (`DISPUTED`) or that its dispute is lost (`CHARGED_BACK`).
+
+    The cards of its order stop in the same transaction, and operators hear how much was on them and how much
+    was spent. Told again, or out of order, nothing happens.
+    """
+    order = lock_order_of_payment(payment_id)
+    payment = Payment.objects.select_for_update().get(pk=payment_id)
+    if not PAYMENT_MACHINE.allows(PaymentState(payment.state), target):
+        return
+    move_payment(payment, target, at=at)
+    figures = "no card depends on it"
+    if _paid_for_cards(payment):
+        stop = freeze_batch if target == PaymentState.DISPUTED else condemn_batch
+        stopped = stop(batch=_batch(order), note=f"{payment.reference} {target}", at=at)
+        figures = _in_words(stopped, order.currency)
+    raise_alarm(code=f"payment_{target}", ref=payment.reference, at=at, note=f"{order.number}: {figures}")
+
+
+def win_dispute(order: Order, payment: Payment, *, at: datetime) -> None:
+    """The bank decided for us: the payment is what it was, and its cards can be spent again.
+
+    The caller holds the locks of both; the payment is `DISPUTED`.
+    """
+    move_payment(payment, _before_the_dispute(payment), at=at)
+    if _paid_for_cards(payment):
+        release_batch(batch=_batch(order), note=f"{payment.reference} dispute won", at=at)
+
+
+def _before_the_dispute(payment: Payment) -> PaymentState:
+    """A refund that was under way may have ended meanwhile."""
+    refunded = refunded_minor(payment)
+    if not refunded:
+        return PaymentState.SUCCEEDED
+    return PaymentState.REFUNDED if refunded == payment.received_minor else PaymentState.PARTLY_REFUNDED
+
+
+def _paid_for_cards(payment: Payment) -> bool:
+    """False for money that came twice or too late: other money pays for the cards, if there are any."""
+    return not Refund.objects.filter(payment=payment, undue=True).exists()
+
+
+def _batch(order: Order) -> str:
+    return f"order:{order.pk}"
+
+
+def _in_words(stopped: Stopped, currency: str) -> str:
+    left, spent = (format_minor(n, currency, "fr") for n in (stopped.left_minor, stopped.spent_minor))
+    words = []
+    if stopped.cards:
+        words.append(f"{stopped.cards} cards blocked with {left} on them, {spent} spent before")
+    if stopped.outside:
+        words.append(f"another issuer keeps the value of {stopped.outside}: have them blocked there")
+    if stopped.unissued:
+        words.append(f"{stopped.unissued} not issued")
+    return "; ".join(words) or "no card was left"
