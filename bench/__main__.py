@@ -8,6 +8,7 @@ BENCHES = {
     "Book seats against a bare debit": "bench.booking",
     "Place, pay and issue an order": "bench.orders",
     "Pages against a bare page, whole orders over HTTP": "bench.pages",
+    "Nightly sweep of a loyalty programme": "bench.loyalty",
     "PDF files against a bare render": "bench.pdf",
 }
 

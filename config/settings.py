@@ -81,6 +81,7 @@ INSTALLED_APPS = [
     "documents",
     "accounts",
     "wallet",
+    "loyalty",
     "orders",
     *(["sandbox"] if SANDBOX else []),
 ]
@@ -295,6 +296,11 @@ if not SANDBOX:
     vars().update(env.email_url("EMAIL_URL", default="smtp://localhost:25"))
 EMAIL_URL = env.str("EMAIL_URL", "")
 EMAIL_TIMEOUT = 20
+
+# Text messages: a class with `send` (loyalty.sms); HttpSms posts to SMS_URL with SMS_TOKEN.
+SMS_GATEWAY = env.str("SMS_GATEWAY", "sandbox.sms.SandboxSms" if SANDBOX else "loyalty.sms.HttpSms")
+SMS_URL = env.str("SMS_URL", "")
+SMS_TOKEN = env.str("SMS_TOKEN", "")
 
 # The company on invoices. The demo's is invented.
 SELLER_NAME = env.str("SELLER_NAME", "Mirabelle Démonstration")

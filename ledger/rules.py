@@ -1,4 +1,5 @@
-"""The database's own guard of the books: triggers that refuse changes, and PostgreSQL's one-statement debit.
+"""The database's own guard of the books: triggers that refuse changes, and PostgreSQL's
+one-statement debit and expiry.
 
 Installed by the second migration, put back after every `migrate` (SQLite drops triggers when it rebuilds a
 table), and verified at start-up by `ledger.checks`.
@@ -9,7 +10,9 @@ from pathlib import Path
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-DEBIT_FUNCTION = (Path(__file__).resolve().parent / "sql" / "debit_postgresql.sql").read_text()
+_SQL = Path(__file__).resolve().parent / "sql"
+DEBIT_FUNCTION = (_SQL / "debit_postgresql.sql").read_text()
+EXPIRE_FUNCTION = (_SQL / "expire_postgresql.sql").read_text()
 REFUSE_FUNCTION = """
 CREATE OR REPLACE FUNCTION ledger_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -68,7 +71,11 @@ def _triggers(vendor: str) -> dict[str, tuple[str, str]]:
 def _statements(vendor: str) -> dict[str, str]:
     """Everything to install, in order. Statement triggers cost PostgreSQL's inserts nothing."""
     if vendor == "postgresql":
-        made = {"ledger_refuse": REFUSE_FUNCTION, "ledger_debit": DEBIT_FUNCTION}
+        made = {
+            "ledger_refuse": REFUSE_FUNCTION,
+            "ledger_debit": DEBIT_FUNCTION,
+            "ledger_expire": EXPIRE_FUNCTION,
+        }
         body = "FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse()"
         return made | {
             name: f"CREATE OR REPLACE TRIGGER {name} BEFORE {op} ON {table} {body}"
@@ -84,7 +91,8 @@ def _statements(vendor: str) -> dict[str, str]:
 def _on_postgresql(connection: BaseDatabaseWrapper) -> Callable[[str, str], bool]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT proname, prosrc FROM pg_proc WHERE proname IN ('ledger_refuse', 'ledger_debit')"
+            "SELECT proname, prosrc FROM pg_proc "
+            "WHERE proname IN ('ledger_refuse', 'ledger_debit', 'ledger_expire')"
         )
         functions = dict(cursor.fetchall())
         cursor.execute(

@@ -3,15 +3,16 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
-from django.db.models import Q, Sum
+from django.db.models import F, Q, Sum
+from django.db.models.functions import TruncMonth
 from django.db.models.query import RawQuerySet
 
-from kernel.calendar import FAR_FUTURE
+from kernel.calendar import FAR_FUTURE, PARIS
 from ledger.models import Account, Lot, LotMove, Transfer
-from ledger.states import AccountKind, HoldState, SpendContext, TransferRecord
+from ledger.states import AccountKind, HoldState, OwnKind, Restriction, SpendContext, TransferRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,24 @@ class Entry:
     balance_after: int
     note: str
     reverses: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LotState:
+    """A lot as it stands. `origin` is the transfer that made it."""
+
+    id: int
+    origin: UUID
+    amount: int
+    remaining: int
+    activates_at: datetime
+    expires_at: datetime
+    restriction: Restriction
+
+    def fits(self, spend: SpendContext, *, at: datetime) -> bool:
+        """Whether it may be spent at `at` in these circumstances."""
+        outlets = self.restriction.outlets
+        return self.activates_at <= at < self.expires_at and (not outlets or spend.outlet in outlets)
 
 
 def balance(account_id: int, *, at: datetime) -> Balance:
@@ -114,6 +133,68 @@ def is_frozen(account_id: int) -> bool:
     return Account.objects.filter(pk=account_id, frozen=True).exists()
 
 
+def open_lots(account_id: int) -> list[LotState]:
+    """Lots with something left, in spending order; those that are over too, until they are swept. One
+    query.
+    """
+    lots = Lot.objects.filter(account_id=account_id, is_open=True)
+    return [_lot_state(lot) for lot in lots.order_by("expires_at", "activates_at", "pk")]
+
+
+def lots_made_by(transfer_ids: Iterable[UUID]) -> dict[UUID, LotState]:
+    """The lot that each of these credits made. One query."""
+    made = LotMove.objects.filter(transfer_id__in=list(transfer_ids), lot__origin_id=F("transfer_id"))
+    return {move.transfer_id: _lot_state(move.lot) for move in made.select_related("lot")}
+
+
+def lots_taken_by(transfer_id: UUID) -> list[LotState]:
+    """The lots that a debit or a hold took from, as they are now. One query."""
+    moves = LotMove.objects.filter(transfer_id=transfer_id, delta__lt=0).select_related("lot")
+    return [_lot_state(move.lot) for move in moves.order_by("pk")]
+
+
+def expired_of(account_id: int, lot_ids: Iterable[int]) -> dict[int, int]:
+    """How much of each lot went by expiry, in minor units. One query over the account's expiries."""
+    expiries = LotMove.objects.filter(
+        account_id=account_id, leads=True, transfer__kind=OwnKind.EXPIRY.value
+    ).values("transfer_id")
+    parts = LotMove.objects.filter(transfer_id__in=expiries, lot_id__in=list(lot_ids), delta__lt=0)
+    return {lot: -total for lot, total in parts.order_by().values_list("lot_id").annotate(Sum("delta"))}
+
+
+@dataclass(frozen=True, slots=True)
+class MonthlyFlow:
+    """What entered and left an account in one local month, holds that came and went left out.
+
+    `net` is the change of its book value, holds included.
+    """
+
+    month: date
+    gained: int
+    used: int
+    net: int
+
+
+def monthly_flows(account_id: int, *, since: datetime) -> list[MonthlyFlow]:
+    """Flows of the months with any, oldest first. One query, summed by the database."""
+    moves = LotMove.objects.filter(account_id=account_id, leads=True, transfer__occurred_at__gte=since)
+    rows = (
+        moves.annotate(month=TruncMonth("transfer__occurred_at", tzinfo=PARIS))
+        .values_list("month")
+        .annotate(
+            gained=Sum("transfer__amount", filter=Q(delta__gt=0) & ~_IN_FLIGHT, default=0),
+            used=Sum("transfer__amount", filter=Q(delta__lt=0) & ~_IN_FLIGHT, default=0),
+            came=Sum("transfer__amount", filter=Q(delta__gt=0), default=0),
+            went=Sum("transfer__amount", filter=Q(delta__lt=0), default=0),
+        )
+        .order_by("month")
+    )
+    return [MonthlyFlow(month.date(), gained, used, came - went) for month, gained, used, came, went in rows]
+
+
+_IN_FLIGHT = Q(transfer__kind__in=[OwnKind.HOLD.value, OwnKind.RELEASE.value])
+
+
 def system_net(code: str, unit: str) -> int:
     """What a system account has received minus what it has given, in minor units.
 
@@ -151,6 +232,18 @@ def _sum_up(parts: list[_Part], at: datetime) -> Balance:
         expires_next_at=soonest,
         expires_next=sum(p.amount for ends, p in usable if ends == soonest),
         activates_next_at=min((starts for starts, _ in pending), default=None),
+    )
+
+
+def _lot_state(lot: Lot) -> LotState:
+    return LotState(
+        id=lot.pk,
+        origin=lot.origin_id,
+        amount=lot.amount,
+        remaining=lot.remaining,
+        activates_at=lot.activates_at,
+        expires_at=lot.expires_at,
+        restriction=lot.restriction,
     )
 
 

@@ -1,6 +1,7 @@
-"""The ledger's triggers refuse what Django's `flush` does between tests: take them away for the moment.
+"""The ledger's and loyalty's triggers refuse what Django's `flush` does between tests: take them away for
+the moment.
 
-`flush` ends with `post_migrate`, which puts them back (see `ledger.receivers`).
+`flush` ends with `post_migrate`, which puts them back (see `ledger.receivers`, `loyalty.receivers`).
 """
 
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from django.core.management.commands import flush
 from django.db import connections
 
 from ledger import rules
+from loyalty import guards
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -21,6 +23,8 @@ def _let_tests_flush() -> Iterator[None]:
         connection = connections[options["database"]]
         if rules.tables_exist(connection):
             rules.remove(connection)
+        if guards.tables_exist(connection):
+            guards.remove(connection)
         handle(self, **options)
 
     with pytest.MonkeyPatch.context() as patch:

@@ -41,14 +41,16 @@ def locks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
         write(*args)
 
     function = rules.DEBIT_FUNCTION.replace("INSERT INTO ledger_transfer", _PAUSE, 1)
+    sweep = rules.EXPIRE_FUNCTION.replace("RETURN QUERY", "PERFORM pg_sleep(0.005);\n    RETURN QUERY", 1)
     monkeypatch.setattr(books, "write", slow_write)
     if removed:
         function = function.replace("FOR NO KEY UPDATE", "")
+        sweep = sweep.replace("FOR NO KEY UPDATE OF a SKIP LOCKED", "")
         monkeypatch.setattr(QuerySet, "select_for_update", lambda rows, **_: rows.all())
         monkeypatch.setattr(expire, "LOCK_FREE_ONES", "")
-    _install(function)
+    _install(function + sweep)
     yield request.param
-    _install(rules.DEBIT_FUNCTION)
+    _install(rules.DEBIT_FUNCTION + rules.EXPIRE_FUNCTION)
     forget_system_accounts()
 
 
@@ -173,7 +175,12 @@ def test_one_key_64_times_in_one_statement_is_one_debit() -> None:
     assert sound()
 
 
-def test_sweeps_and_debits_at_once_empty_each_lot_once(locks: str) -> None:
+@pytest.mark.parametrize("way", ["one statement", "by steps"])
+def test_sweeps_and_debits_at_once_empty_each_lot_once(
+    locks: str, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if way == "by steps":
+        monkeypatch.setattr(expire, "_in_one_statement", expire._by_steps)
     holders = [account(50, 60) for _ in range(8)]
     system_account("till", "EUR")
     system_account("breakage", "EUR")

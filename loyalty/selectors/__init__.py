@@ -1,0 +1,1 @@
+"""Reads of loyalty; each has a fixed number of queries."""
