@@ -37,7 +37,7 @@ def note_dispute(*, payment_id: int, target: PaymentState, at: datetime) -> None
     if _paid_for_cards(payment):
         stop = freeze_batch if target == PaymentState.DISPUTED else condemn_batch
         stopped = stop(batch=_batch(order), note=f"{payment.reference} {target}", at=at)
-        figures = _in_words(stopped, order.currency)
+        figures = _in_words(stopped, order.currency) if order.booking_id is None else _of_seats(order)
     raise_alarm(code=f"payment_{target}", ref=payment.reference, at=at, note=f"{order.number}: {figures}")
 
 
@@ -76,6 +76,13 @@ def _paid_for_cards(payment: Payment) -> bool:
 
 def _batch(order: Order) -> str:
     return f"order:{order.pk}"
+
+
+def _of_seats(order: Order) -> str:
+    """A ticket cannot be stopped for a while: a person decides about the seats."""
+    assert order.booking_id is not None
+    kept = "keeps its seats" if has_seats(order.booking_id) else "has no seats left"
+    return f"RES-{order.booking_id} {kept}"
 
 
 def _in_words(stopped: Stopped, currency: str) -> str:

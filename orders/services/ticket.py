@@ -1,4 +1,4 @@
-"""The papers of a confirmed booking: its ticket, kept sealed per hour and language, and a calendar file."""
+"""A confirmed booking on paper: its ticket, kept sealed per hour, room and language, and a calendar file."""
 
 from django.conf import settings
 from django.urls import reverse
@@ -18,7 +18,7 @@ TICKET = "ticket"
 
 
 def ticket_of(detail: BookingDetail, *, language: str) -> Document:
-    """The ticket's PDF in `language`; drawn now if it was not drawn yet. A moved screening has a new one."""
+    """The ticket's PDF in `language`; drawn now if it was not yet. A screening that moved has a new one."""
     kept = document(TICKET, _ref(detail, language))
     return kept or draw_ticket(detail, language=language)
 
@@ -90,5 +90,6 @@ def calendar_of(detail: BookingDetail, *, language: str) -> bytes:
 
 
 def _ref(detail: BookingDetail, language: str) -> str:
-    """Tells one hour of a screening from the one it is moved to."""
-    return f"{detail.booking.id}:{detail.screening.starts_at:%Y%m%d%H%M}:{language}"
+    """Tells the hour and the room of a screening from those it is moved to."""
+    screening = detail.screening
+    return f"{detail.booking.id}:{screening.starts_at:%Y%m%d%H%M}:{language}:{screening.room}"

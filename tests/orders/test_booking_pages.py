@@ -156,6 +156,14 @@ def test_a_moved_screening_has_a_new_ticket(reader, customer):
     assert text_of(before) != text_of(after)
 
 
+def test_a_screening_in_another_room_has_a_new_ticket(reader, customer):
+    screening = make_screening(room="Salle Mirabelle")
+    booking = make_booking(customer, screening)
+    assert "Salle Mirabelle" in text_of(reader.get(at("ticket", booking)).content)
+    type(screening).objects.filter(pk=screening.pk).update(room="Salle Quetsche")
+    assert "Salle Quetsche" in text_of(reader.get(at("ticket", booking)).content)
+
+
 def test_no_ticket_and_no_calendar_file_before_the_payment(reader, customer):
     booking = make_booking(customer, make_screening(), state="held")
     assert reader.get(at("ticket", booking)).status_code == 404

@@ -523,6 +523,8 @@ def test_a_dispute_won_leaves_seats_that_are_kept(ada, screening):
     payment = pay(order)
     disputed = PspState(payment.psp_id, PspStatus.DISPUTED, payment.amount_minor, "EUR")
     apply_state(payment_id=payment.pk, evidence=disputed, at=timezone.now())
+    told = Mail.objects.get(event="alarm.payment_disputed").context["note"]
+    assert told == f"{order.number}: RES-{booking.id} keeps its seats"
     pay_order(payment_id=payment.pk, evidence=paid_evidence(payment), at=timezone.now())
     assert (states(booking), Refund.objects.count()) == (("confirmed", "fulfilled"), 0)
 

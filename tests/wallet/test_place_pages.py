@@ -253,6 +253,19 @@ def test_a_place_that_came_back_is_told_with_its_booking(client, ada):  # S2.5
     assert "réservation annulée" in page(client, card).content.decode()
 
 
+def test_who_is_given_a_card_does_not_read_what_the_giver_saw(client, ada):  # S2.3
+    giver = make_user()
+    card = make_place_card(giver, make_product(5))
+    part = booked(card)
+    booked(card, state=BookingState.HELD)
+    Card.objects.filter(pk=card.pk).update(holder=ada)
+    text = page(client, card).content.decode()
+    for told in ("Les Vergers", "Le Belvédère", part.booking.number):
+        assert told not in text
+    assert text.count("Place utilisée") == 2
+    assert "3 places restantes" in text
+
+
 def test_places_held_while_their_booking_is_paid_are_said_to_be(client, ada):
     card = make_place_card(ada, make_product(5))
     booked(card, state=BookingState.HELD)

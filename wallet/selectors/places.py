@@ -22,7 +22,8 @@ UNTOLD = {OwnKind.HOLD.value, OwnKind.RELEASE.value}
 class PlaceUse:
     """One line of a card's history. `places` is signed: what the card got or gave.
 
-    `kind` is the ledger's word; a booking's line has its film, the start of its screening and its number.
+    `kind` is the ledger's word; a booking's line has its film, the start of its screening and its number,
+    unless somebody else held the card then: what a giver saw is nobody's business.
     `waiting`: the places are held while their booking is being paid.
     """
 
@@ -58,7 +59,10 @@ def _means(card: Card) -> list[BookingMeans]:
     parts = BookingMeans.objects.filter(told, card=card).select_related(
         "booking__screening__film", "booking__screening__cinema"
     )
-    return list(parts.order_by("-pk")[: 2 * USES_SHOWN])
+    found = list(parts.order_by("-pk")[: 2 * USES_SHOWN])
+    for part in found:
+        part.card = card
+    return found
 
 
 def _is_held(part: BookingMeans) -> bool:
@@ -79,6 +83,8 @@ def _use(entry: Entry, by_transfer: dict[UUID | None, BookingMeans]) -> PlaceUse
 
 
 def _screening(part: BookingMeans) -> dict[str, Any]:
+    if part.booking.customer_id != part.card.holder_id:
+        return {}
     screening = part.booking.screening
     return {
         "film": screening.film.title,
