@@ -16,7 +16,10 @@ from django.utils.translation.template import templatize
 
 from config.typography import spaced
 
-ROOMS = ("accounts", "config", "documents", "kernel", "ledger", "orders", "outbox", "sandbox", "wallet")
+ROOMS = (
+    *("accounts", "config", "documents", "kernel", "ledger"),
+    *("loyalty", "orders", "outbox", "sandbox", "wallet"),
+)
 WITH_CONTEXT = ((1, "c"), 2)
 FUNCTIONS = {
     **dict.fromkeys(["_", "gettext", "gettext_lazy", "gettext_noop"]),
