@@ -51,10 +51,11 @@ def build(members: int, lots: int) -> None:
     credit(key=uuid.uuid4(), account_id=warm, source="loyalty:croissant", amount=9, kind="issue", at=now)
     debit(key=uuid.uuid4(), account_id=warm, sink="redeemed:croissant", amount=1, kind="spent", at=now)
     system_account("breakage", "PTS")
-    facts: dict[str, Any] = {"giver": giver, "members": members, "lots": lots, "now": now, "programme": programme.pk}
+    facts: dict[str, Any] = {"giver": giver, "members": members, "lots": lots, "now": now}
+    facts |= {"programme": programme.pk, "version": version.pk}
     with connection.cursor() as cursor:
         for statement in _FILL:
-            cursor.execute(statement, {**facts, "version": version.pk})
+            cursor.execute(statement, facts)
         cursor.execute("VACUUM ANALYZE")
 
 
