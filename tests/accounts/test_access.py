@@ -19,6 +19,7 @@ pytestmark = pytest.mark.django_db
 
 SAMPLES = {
     "int": "1",
+    "screening": "1",
     "str": "x",
     "slug": "x",
     "uuid": str(uuid.UUID(int=1)),
