@@ -40,14 +40,14 @@ def paris(year: int, month: int, day: int, hour: int = 20, minute: int = 0) -> d
 
 
 def make_cinema(**fields: Any) -> Cinema:
-    n = next(_numbers)
+    n = f"{next(_numbers):05d}"
     return Cinema.objects.create(
         **{"code": f"metz-{n}", "name": f"Cinéma des Prunes {n}", "city": "Metz", **fields}
     )
 
 
 def make_film(**fields: Any) -> Film:
-    n = next(_numbers)
+    n = f"{next(_numbers):05d}"
     return Film.objects.create(**{"code": f"film-{n}", "title": f"Le Verger {n}", "minutes": 105, **fields})
 
 

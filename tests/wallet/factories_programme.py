@@ -27,13 +27,13 @@ def paris(day: str, clock: str = "20:15") -> datetime:
 
 
 def make_cinema(**fields) -> Cinema:
-    number = next(_numbers)
+    number = f"{next(_numbers):05d}"
     defaults = {"code": f"cine-{number}", "name": f"Le Verger {number}", "city": "Exempleville"}
     return Cinema.objects.create(**{**defaults, **fields})
 
 
 def make_film(**fields) -> Film:
-    number = next(_numbers)
+    number = f"{next(_numbers):05d}"
     return Film.objects.create(
         **{"code": f"film-{number}", "title": f"Les Prunes {number}", "minutes": 100, **fields}
     )

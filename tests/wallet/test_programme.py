@@ -79,9 +79,10 @@ def test_a_ticket_says_how_many_seats_are_left(client, capacity, taken, says):
 
 
 def test_what_cannot_be_booked_is_no_link(client):
-    cinema = make_cinema()
+    cinema, film = make_cinema(), make_film()
     for clock, taken in (("14:00", 0), ("18:00", 0), ("20:15", 80), ("22:30", 0), ("23:59", 0)):
-        make_screening(paris(TODAY, clock), cinema=cinema, room=clock, taken=taken, at=paris(TODAY, "08:00"))
+        morning = paris(TODAY, "08:00")
+        make_screening(paris(TODAY, clock), cinema=cinema, film=film, room=clock, taken=taken, at=morning)
     off = Screening.objects.get(room="22:30")
     cancel_screening(screening_id=off.pk, reason="Panne", at=NOW)
     shown = tickets(programme(client))
