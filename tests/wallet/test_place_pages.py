@@ -15,7 +15,7 @@ from tests.wallet.factories import make_card, make_place_card, make_printed, mak
 from tests.wallet.test_places_issuer import bought, take
 from tests.wallet.test_register import enter
 from wallet.models import Booking, BookingMeans, Card, Cinema, Film, Screening
-from wallet.selectors import place_overview, place_uses, usable_cards, wallet_overview
+from wallet.selectors import place_uses, usable_cards, wallet_overview
 from wallet.services.block import block_card
 from wallet.services.number import in_groups, open_number
 from wallet.states import BookingState, CardKind
@@ -135,9 +135,9 @@ def test_a_place_lives_until_the_end_of_the_cinema_s_day_and_not_of_the_calendar
     ends_at = end_of_programme_day(card.expires_on)
     after_midnight = ends_at - timedelta(hours=3)
     assert after_midnight.astimezone(PARIS).date() > card.expires_on
-    assert [found.id for found in place_overview(ada.pk, at=after_midnight)] == [card.pk]
+    assert [found.id for found in usable_cards(ada.pk, at=after_midnight)] == [card.pk]
     assert wallet_overview(ada.pk, at=after_midnight).places.left == 1
-    assert place_overview(ada.pk, at=ends_at) == ()
+    assert usable_cards(ada.pk, at=ends_at) == []
     assert wallet_overview(ada.pk, at=ends_at).done[0].is_expired
 
 
@@ -298,10 +298,11 @@ def test_a_blocked_card_shows_neither_number_nor_barcode(client, ada):
     assert page(client, card, "till").status_code == 302
 
 
-def test_a_blocked_card_is_no_means_of_booking(ada):
+def test_a_blocked_card_is_shown_at_no_entrance(ada):
     card = make_place_card(ada)
+    assert [found.id for found in usable_cards(ada.pk, at=timezone.now())] == [card.pk]
     block_card(card_id=card.pk, actor_id=ada.pk, at=timezone.now())
-    assert place_overview(ada.pk, at=timezone.now()) == ()
+    assert usable_cards(ada.pk, at=timezone.now()) == []
 
 
 @pytest.mark.parametrize("name", ["card", "till", "pdf", "send", "block"])

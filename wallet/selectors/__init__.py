@@ -30,7 +30,7 @@ from wallet.selectors.links import (
     sent_cards,
     token_hash,
 )
-from wallet.selectors.places import PlaceUse, place_overview, place_uses
+from wallet.selectors.places import PlaceUse, place_uses
 from wallet.selectors.summaries import CardSummary, PlaceSummary
 
 __all__ = [
@@ -56,7 +56,6 @@ __all__ = [
     "issuer_exists",
     "link_offer",
     "open_link",
-    "place_overview",
     "place_uses",
     "sent_cards",
     "soonest_card",

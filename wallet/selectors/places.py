@@ -10,7 +10,6 @@ from django.db.models import Q
 from ledger.selectors import Entry, history
 from ledger.states import OwnKind
 from wallet.models import BookingMeans, Card
-from wallet.selectors.summaries import PlaceSummary, active_cards
 from wallet.states import BookingState
 
 USES_SHOWN = 50
@@ -35,12 +34,6 @@ class PlaceUse:
     cinema: str = ""
     booking: str = ""
     waiting: bool = False
-
-
-def place_overview(user_id: int, *, at: datetime) -> tuple[PlaceSummary, ...]:
-    """Every card with a place left to use, named ones too, the soonest to expire first. Four queries."""
-    found = active_cards(user_id, at=at)
-    return tuple(card for card in found if isinstance(card, PlaceSummary) and card.is_usable)
 
 
 def place_uses(card: Card) -> list[PlaceUse]:
