@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from uuid import uuid4
 
 import pytest
@@ -76,14 +77,15 @@ def storm(*requests: Callable[[], object]) -> Counter[str]:
     clients = ThreadPoolExecutor(CLIENTS)
     try:
         outcomes = Counter(clients.map(run, requests))
-        list(clients.map(_close, range(CLIENTS * 4)))
+        list(clients.map(_close, [Barrier(CLIENTS)] * CLIENTS))
         return outcomes
     finally:
         clients.shutdown()
 
 
-def _close(_: int) -> None:
-    time.sleep(0.002)
+def _close(all_here: Barrier) -> None:
+    """In every thread of the pool: none may take two turns and leave another's connection open."""
+    all_here.wait()
     connection.close()
 
 

@@ -26,6 +26,7 @@ from wallet.states import CodeState, ImportState
 
 HEADER = "code;valeur;expiration\n"
 LAST_DAY = date(2099, 12, 31)
+CLIENTS = 32  # at once, of the hundred connections that PostgreSQL gives to everybody
 
 
 @pytest.fixture
@@ -261,7 +262,7 @@ def test_sixty_four_at_once_share_ten_codes_without_taking_one_twice(guards, mon
     holder = make_user()
     batch = plan(holder, *[2000] * 64, issuer="stock:marche")
     keys = list(IssueIntent.objects.filter(batch=batch).values_list("pk", flat=True))
-    start = threading.Barrier(64)
+    start = threading.Barrier(CLIENTS)
 
     def take(key) -> str:
         request = IssueRequest(key, 2000, "EUR", LAST_DAY)
@@ -273,7 +274,7 @@ def test_sixty_four_at_once_share_ten_codes_without_taking_one_twice(guards, mon
         finally:
             connection.close()
 
-    with ThreadPoolExecutor(64) as threads:
+    with ThreadPoolExecutor(CLIENTS) as threads:
         taken = [number for number in threads.map(take, keys) if number]
     shared = len(taken) == len(set(taken)) == 10
     assert shared == (guards != "none"), taken
