@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 from allauth.mfa.models import Authenticator
 from django.db import connection
-from django.db.models import Exists, F
+from django.db.models import Exists, F, QuerySet
 from django.utils.translation import gettext
 
-from accounts.models import StaffRole, User
+from accounts.models import HelpSubject, StaffRole, User
 from accounts.states import MembershipState
 
 
@@ -215,3 +215,8 @@ def _approval_note(gate: Gate, decider: str) -> str:
     if gate.membership_state not in notes:
         return ""
     return notes[MembershipState(gate.membership_state)] % {"who": decider[:1].upper() + decider[1:]}
+
+
+def help_subjects() -> QuerySet[HelpSubject]:
+    """Whom to ask about what, in the operators' order (S0.6). One query."""
+    return HelpSubject.objects.filter(is_active=True)

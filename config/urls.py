@@ -4,12 +4,14 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
+from accounts.views_help import help_page
 from config import health
 
 urlpatterns = [
     path("healthz", health.alive),
     path("readyz", health.ready),
     path("", include("kernel.urls")),
+    path("aide/", help_page, name="help"),
     path("compte/", include("accounts.urls")),
     path("cse/", include("accounts.urls_cse")),
     path("", include("orders.urls")),

@@ -7,6 +7,7 @@ from django.db import transaction
 
 from accounts.models import User
 from config.demo.cinema import fill_cinema
+from config.demo.help import fill_help
 from config.demo.history import tell_history
 from config.demo.past import forget_jobs
 from config.demo.people import MEMBER, people
@@ -31,6 +32,7 @@ def tell(*, at: datetime) -> bool:
         cast = people(at=at)
         products = stock_shop(cast, at=at)
         describe_places()
+        fill_help()
         fill_queue(cast, at=at)
         tell_history(cast, products, at=at)
         fill_wallet(cast, at=at)

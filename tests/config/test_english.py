@@ -114,7 +114,7 @@ def french_in(page: str, names: list[str]) -> list[str]:
     """The texts that still look French once `names` and addresses (French on purpose) are left out."""
     found = []
     for text in Spoken(page).texts:
-        bare = re.sub(r"https?://\S+", "", text)
+        bare = re.sub(r"https?://\S+|\S+@\S+", "", text)
         for name in names:
             bare = bare.replace(" ".join(name.split()), "")
         if FRENCH.search(bare):
