@@ -10,6 +10,7 @@ from loyalty.models import ProgrammeVersion
 from loyalty.services.enrol import SEND_JOB
 from loyalty.services.notices import tell_members
 from loyalty.services.programme import REPLAN_JOB
+from loyalty.services.promote import GRANT_JOB, continue_grant
 from loyalty.services.replan import replan_birthdays
 from loyalty.services.send import send_code
 from loyalty.services.sweep import credit_birthdays, end_idle
@@ -36,6 +37,14 @@ def version_published(ref: str) -> None:
         last = replan_birthdays(programme_id=programme_id, after_id=last, at=timezone.now())
     if last is not None:
         enqueue(kind=REPLAN_JOB, ref=f"{version}:{last}", due_at=timezone.now())
+
+
+@handler(GRANT_JOB)
+def promotion_given(ref: str) -> None:
+    ends_at = time.monotonic() + SWEEP_SECONDS
+    while continue_grant(grant_id=int(ref), at=timezone.now()):
+        if time.monotonic() > ends_at:
+            raise Retry(after=timedelta(0))
 
 
 @periodic("loyalty.sweep", every=timedelta(minutes=5))

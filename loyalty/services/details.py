@@ -69,7 +69,7 @@ def correct_fixed_details(
 
 
 @transaction.atomic
-def link_card(*, member_id: int, number: str, at: datetime) -> None:
+def link_card(*, member_id: int, number: str, at: datetime, actor_id: int | None = None) -> None:
     """The card names this member at tills from now on; a card before it (lost) stops. The balance stays
     (S4.5).
 
@@ -91,6 +91,7 @@ def link_card(*, member_id: int, number: str, at: datetime) -> None:
         member,
         MemberEventKind.CARD,
         at=at,
+        actor_id=actor_id,
         before=before.last4 if before else "",
         after=card.last4,
     )
