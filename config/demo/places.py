@@ -99,8 +99,6 @@ def fill_wallet(cast: Cast, *, at: datetime) -> None:
     today = programme_day(at)
     for slug, label, days_ago, days_left in (
         ("anniversaire", "Anniversaire", 9, 21),
-        ("fidelite-5-7", "Fidélité, 240 points", 40, 140),
-        ("fidelite-7-7", "Fidélité, 300 points", 20, 160),
         ("invitation", "Invitation du service client", 200, -17),
     ):
         deliver_places(
