@@ -74,12 +74,14 @@ class CardForm(forms.Form):
 
 
 class CardInline(ReadOnly, TabularInline):
+    hide_title = True
     model = LoyaltyCard
     fields = readonly_fields = ("last4", "linked_at", "replaced_at")
     ordering = ("-linked_at",)
 
 
 class EventInline(ReadOnly, TabularInline):
+    hide_title = True
     model = MemberEvent
     fields = readonly_fields = ("at", "kind", "field", "before", "after", "actor", "reason")
     ordering = ("-id",)
@@ -104,18 +106,23 @@ class TierFilter(admin.SimpleListFilter):
 
 
 class MemberList(ChangeList):
-    """One query gives the points of everybody on the page."""
+    """Two queries give the points and tiers of everybody on the page."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        found = ledger.balances([row.account_id for row in self.result_list], at=timezone.now())
-        for row in self.result_list:
+        now, rows = timezone.now(), self.result_list
+        found = ledger.balances([row.account_id for row in rows], at=now)
+        versions = versions_of({row.programme_id for row in rows})
+        for row in rows:
             row.available_minor = found[row.account_id].available
+            version = versions.at(row.programme_id, now)
+            names = {tier.code: tier.name for tier in version.rules.tiers} if version else {}
+            row.tier_label = names.get(row.tier, row.tier)
 
 
 @admin.register(Member)
 class MemberAdmin(ReadOnly, Asking):
-    list_display = ("name", "programme", "phone", "tier", "state_label", "available", "enrolled_at")
+    list_display = ("name", "programme", "phone", "tier_label", "state_label", "available", "enrolled_at")
     list_filter = ("programme", "state", TierFilter)
     list_select_related = ("programme",)
     search_fields = ("last_name",)  # the box; `get_search_results` looks
@@ -132,8 +139,9 @@ class MemberAdmin(ReadOnly, Asking):
             {
                 "fields": (
                     ("available", "pending"),
-                    ("expiring", "held", "debt"),
-                    ("lifetime", "last_purchase_at", "idle_until"),
+                    ("expiring", "lifetime"),
+                    ("held", "debt"),
+                    ("last_purchase_at", "idle_until"),
                     "lists",
                 )
             },
@@ -180,10 +188,14 @@ class MemberAdmin(ReadOnly, Asking):
     @display(
         description=_("état"),
         ordering="state",
-        label={"actif": "success", "doublon présumé": "warning", "annulé": "danger"},
+        label={"active": "success", "suspected": "warning", "voided": "danger"},
     )
-    def state_label(self, member: Member) -> str:
-        return str(MemberState(member.state).label)
+    def state_label(self, member: Member) -> tuple[str, str]:
+        return member.state, str(MemberState(member.state).label)
+
+    @display(description=_("statut"), ordering="tier", empty_value="–")
+    def tier_label(self, member: Any) -> str | None:
+        return member.tier_label or None
 
     @display(description=_("points disponibles"))
     def available(self, member: Any) -> str:
@@ -242,7 +254,7 @@ class MemberAdmin(ReadOnly, Asking):
         )
         return format_html_join(" · ", '<a class="text-link" href="{}">{}</a>', links)
 
-    @action(description=_("Corriger téléphone ou naissance"), url_path="corriger", permissions=["act"])
+    @action(description=_("Téléphone, naissance"), url_path="corriger", permissions=["act"])
     def correct(self, request: HttpRequest, object_id: str) -> HttpResponse:
         member: Member = self.found(request, object_id)
         form = FixedForm(request.POST or None, initial={"phone": member.phone, "birth_on": member.birth_on})
@@ -262,7 +274,7 @@ class MemberAdmin(ReadOnly, Asking):
             lines=[gettext("Le membre ne peut pas les changer lui-même. L'ancienne valeur est conservée.")],
         )
 
-    @action(description=_("Changer nom ou adresse"), url_path="coordonnees", permissions=["act"])
+    @action(description=_("Nom, adresse"), url_path="coordonnees", permissions=["act"])
     def details(self, request: HttpRequest, object_id: str) -> HttpResponse:
         member: Member = self.found(request, object_id)
         shown = {name: getattr(member, name) for name in DetailsForm.base_fields}
@@ -276,7 +288,7 @@ class MemberAdmin(ReadOnly, Asking):
 
         return self._ask_about(request, member, form, act, title=gettext("Changer nom ou adresse"))
 
-    @action(description=_("Rattacher une carte"), url_path="carte", permissions=["act"])
+    @action(description=_("Carte perdue ou nouvelle"), url_path="carte", permissions=["act"])
     def link_card(self, request: HttpRequest, object_id: str) -> HttpResponse:
         member: Member = self.found(request, object_id)
         form = CardForm(request.POST or None)

@@ -103,6 +103,7 @@ class PromotionForm(forms.ModelForm):
 
 
 class GrantInline(ReadOnly, TabularInline):
+    hide_title = True
     model = PromotionGrant
     fields = readonly_fields = ("asked_at", "asked_by", "to", "given", "done_at", "outcome")
 

@@ -4,12 +4,13 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import display
-from unfold.paginator import InfinitePaginator
 
 from loyalty.admin_base import Asking, ReadOnly, money, points
 from loyalty.models import Accrual, Purchase, PurchaseRefund, Redemption, RewardClaim
@@ -19,19 +20,24 @@ BY_MEMBER = ("=member__phone", "^member__last_name")
 
 
 class Rows(ReadOnly, Asking):
-    """Long lists: not counted, newest first by an index, a member's by a link from its page."""
+    """Long lists, newest first; a member's by a link from its page."""
 
-    paginator = InfinitePaginator
     list_per_page = 50
     list_select_related: Any = ("member", "member__programme")
     search_fields: Any = BY_MEMBER
     search_help_text = _("Téléphone (+33…) ou début du nom")
+
+    @display(description=_("membre"))
+    def who(self, row: Any) -> str:
+        url = reverse("admin:loyalty_member_change", args=[row.member_id])
+        return format_html('<a class="text-link" href="{}">{}</a>', url, row.member)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         return lookup == "member__id__exact" or super().lookup_allowed(lookup, value, request)
 
 
 class RefundInline(ReadOnly, TabularInline):
+    hide_title = True
     model = PurchaseRefund
     verbose_name_plural = _("Remboursements")
     fields = readonly_fields = ("done_at", "amount", "taken", "debt")
@@ -55,13 +61,13 @@ class RefundInline(ReadOnly, TabularInline):
 
 @admin.register(Purchase)
 class PurchaseAdmin(Rows):
-    list_display = ("occurred_at", "member", "channel", "outlet", "ref", "amount", "back", "earned", "tier")
+    list_display = ("occurred_at", "who", "channel", "outlet", "ref", "amount", "back", "earned", "tier")
     list_filter = ("channel", "member__programme")
     search_fields = ("=ref", *BY_MEMBER)
     search_help_text = _("Référence (order:12), téléphone (+33…) ou début du nom")
     ordering = ("-occurred_at",)
     fields = readonly_fields = (
-        *("occurred_at", "member", "channel", "outlet", "ref", "amount", "excluded", "back"),
+        *("occurred_at", "who", "channel", "outlet", "ref", "amount", "excluded", "back"),
         *("earned", "tier", "rules"),
     )
     inlines = (RefundInline,)
@@ -89,13 +95,13 @@ class PurchaseAdmin(Rows):
 
 @admin.register(Accrual)
 class AccrualAdmin(Rows):
-    list_display = ("credited", "member", "what", "amount", "starts", "ends", "taken", "promotion")
+    list_display = ("credited", "who", "what", "amount", "starts", "ends", "taken", "offer")
     list_filter = (("kind", admin.ChoicesFieldListFilter), "member__programme")
     list_select_related = ("member", "member__programme", "promotion", "purchase")
     ordering = ("-activates_at",)
     fields = readonly_fields = (
-        *("credited", "member", "what", "amount", "starts", "ends", "taken", "charged"),
-        *("bought", "promotion", "rules"),
+        *("credited", "who", "what", "amount", "starts", "ends", "taken", "charged"),
+        *("bought", "offer", "rules"),
     )
 
     @display(description=_("crédité le"))
@@ -133,7 +139,7 @@ class AccrualAdmin(Rows):
         return row.purchase.ref or str(row.purchase.pk) if row.purchase else "–"
 
     @display(description=_("offre"))
-    def promotion(self, row: Accrual) -> str:
+    def offer(self, row: Accrual) -> str:
         return str(row.promotion) if row.promotion else "–"
 
     @display(description=_("règles"))
@@ -143,13 +149,13 @@ class AccrualAdmin(Rows):
 
 @admin.register(Redemption)
 class RedemptionAdmin(Rows):
-    list_display = ("used", "member", "amount", "purchase", "ref", "outlet", "state_label", "given_back")
+    list_display = ("used", "who", "amount", "purchase", "ref", "outlet", "state_label", "given_back")
     list_filter = (("state", admin.ChoicesFieldListFilter), "member__programme")
     search_fields = ("=ref", *BY_MEMBER)
     search_help_text = PurchaseAdmin.search_help_text
     ordering = ("-at",)
     fields = readonly_fields = (
-        *("used", "member", "amount", "purchase", "excluded", "ref", "outlet", "state_label", "given_back"),
+        *("used", "who", "amount", "purchase", "excluded", "ref", "outlet", "state_label", "given_back"),
     )
 
     @display(description=_("le"), ordering="at")
@@ -170,10 +176,10 @@ class RedemptionAdmin(Rows):
 
     @display(
         description=_("état"),
-        label={"réservés": "warning", "utilisés": "success", "rendus": "info"},
+        label={"held": "warning", "captured": "success", "released": "info"},
     )
-    def state_label(self, row: Redemption) -> str:
-        return str(RedemptionState(row.state).label)
+    def state_label(self, row: Redemption) -> tuple[str, str]:
+        return row.state, str(RedemptionState(row.state).label)
 
     @display(description=_("rendus"))
     def given_back(self, row: Redemption) -> str:
@@ -182,10 +188,10 @@ class RedemptionAdmin(Rows):
 
 @admin.register(RewardClaim)
 class RewardClaimAdmin(Rows):
-    list_display = ("at", "member", "reward_code", "product_slug", "used")
+    list_display = ("at", "who", "reward_code", "product_slug", "used")
     list_filter = ("member__programme", "reward_code")
     ordering = ("-at",)
-    fields = readonly_fields = ("at", "member", "reward_code", "product_slug", "used")
+    fields = readonly_fields = ("at", "who", "reward_code", "product_slug", "used")
 
     @display(description=_("points"), ordering="points_minor")
     def used(self, row: RewardClaim) -> str:

@@ -105,7 +105,7 @@ class RewardRow(Row):
 
 
 class RulesForm(forms.Form):
-    note = forms.CharField(label=_("Note"), max_length=200, required=False, widget=_text())
+    note = forms.CharField(label=_("Note de la version"), max_length=200, required=False, widget=_text())
     accrual_by = forms.ChoiceField(
         label=_("Les achats rapportent"),
         choices=[(BY_BRACKETS, _("selon le montant (tranches)")), (BY_TIER, _("selon le statut du membre"))],
@@ -271,7 +271,7 @@ class JsonForm(forms.Form):
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 28, "spellcheck": "false", "wrap": "off"}),
         help_text=_("Montants en centimes, taux en points de base (200 = 2 %), points entiers."),
     )
-    note = forms.CharField(label=_("Note"), max_length=200, required=False, widget=_text())
+    note = forms.CharField(label=_("Note de la version"), max_length=200, required=False, widget=_text())
 
     def clean_rules(self) -> Raw:
         raw = read_json(self.cleaned_data["rules"])

@@ -80,10 +80,10 @@ class SuspicionAdmin(ReadOnly, Asking):
     @display(
         description=_("état"),
         ordering="state",
-        label={"à examiner": "warning", "confirmé : les deux sont annulés": "danger", "écarté": "success"},
+        label={"open": "warning", "confirmed": "danger", "cleared": "success"},
     )
-    def state_label(self, row: Suspicion) -> str:
-        return str(SuspicionState(row.state).label)
+    def state_label(self, row: Suspicion) -> tuple[str, str]:
+        return row.state, str(SuspicionState(row.state).label)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

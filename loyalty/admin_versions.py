@@ -35,7 +35,7 @@ REPLAY_DAYS = 90
 
 class DraftForm(forms.Form):
     note = forms.CharField(
-        label=_("Note"),
+        label=_("Note de la version"),
         max_length=200,
         required=False,
         widget=UnfoldAdminTextInputWidget,
@@ -164,9 +164,9 @@ class ProgrammeVersionAdmin(ReadOnly, Asking):
         drafts = ProgrammeVersion.objects.filter(pk=object_id or 0, state=VersionState.DRAFT)
         return self.has_act_permission(request) and drafts.exists()
 
-    @display(description=_("état"), ordering="state", label={"brouillon": "warning", "publiée": "success"})
-    def state_label(self, version: ProgrammeVersion) -> str:
-        return str(VersionState(version.state).label)
+    @display(description=_("état"), ordering="state", label={"draft": "warning", "published": "success"})
+    def state_label(self, version: ProgrammeVersion) -> tuple[str, str]:
+        return version.state, str(VersionState(version.state).label)
 
     @display(description=_("Changements"))
     def changes(self, version: ProgrammeVersion) -> str:
@@ -206,7 +206,7 @@ class ProgrammeVersionAdmin(ReadOnly, Asking):
         title = gettext("Modifier %(version)s") % {"version": _name(version)}
         return self.page(request, "admin/loyalty/edit_rules.html", title, context)
 
-    @action(description=_("Modifier en JSON"), url_path="json", permissions=["draft"])
+    @action(description=_("En JSON"), url_path="json", permissions=["draft"])
     def edit_json(self, request: HttpRequest, object_id: str) -> HttpResponse:
         version: ProgrammeVersion = self.found(request, object_id)
         shown = {"rules": pretty(version.rules), "note": version.note}
@@ -225,7 +225,7 @@ class ProgrammeVersionAdmin(ReadOnly, Asking):
             template="admin/loyalty/edit_json.html",
         )
 
-    @action(description=_("Rejouer 90 jours"), url_path="rejouer", permissions=["act"])
+    @action(description=_("Rejouer"), url_path="rejouer", permissions=["act"])
     def replay(self, request: HttpRequest, object_id: str) -> HttpResponse:
         version: ProgrammeVersion = self.found(request, object_id)
         title = gettext("Rejouer %(version)s") % {"version": _name(version)}
@@ -251,7 +251,7 @@ class ProgrammeVersionAdmin(ReadOnly, Asking):
             **{**shown, "back": _page_of(version.pk)},
         )
 
-    @action(description=_("Jeter le brouillon"), url_path="jeter", permissions=["draft"])
+    @action(description=_("Jeter"), url_path="jeter", permissions=["draft"])
     def discard(self, request: HttpRequest, object_id: str) -> HttpResponse:
         version: ProgrammeVersion = self.found(request, object_id)
 
@@ -326,7 +326,7 @@ def _list(sentences: list[str]) -> str:
 def _diff_list(lines: list[tuple[str, str]]) -> str:
     kinds = {"-": ("op-gone", gettext("Disparaît :")), "+": ("op-come", gettext("Apparaît :"))}
     rows = ((*kinds[sign], sentence) for sign, sentence in lines)
-    item = '<li class="{}"><b class="sr-only">{}</b> <span>{}</span></li>'
+    item = '<li class="{}"><b class="op-hidden">{}</b> <span>{}</span></li>'
     return format_html('<ul class="op-lines">{}</ul>', format_html_join("", item, rows))
 
 
