@@ -19,3 +19,9 @@ def e164(text: str) -> str:
     if not phonenumbers.is_valid_number(number):
         raise PhoneInvalid(text)
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def readable(number: str) -> str:
+    """`+33 6 12 34 56 78` of an E.164 number."""
+    parsed = phonenumbers.parse(number)
+    return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL))
