@@ -14,6 +14,8 @@ from kernel.calendar import local_date
 from loyalty.phones import readable
 
 OLDEST_YEARS = 120
+NO_PHONE = _("Saisissez un numéro complet, par exemple 06 12 34 56 78.")
+NO_CODE = _("Saisissez les quatre chiffres du SMS.")
 FOUR_DIGITS = re.compile(r"[0-9]{4}", re.ASCII)
 
 
@@ -25,7 +27,11 @@ class EnrolForm(forms.Form):
         max_length=40,
         widget=forms.TextInput({"type": "tel", "autocomplete": "tel"}),
         help_text=_("Nous y envoyons un code à quatre chiffres. Il vous identifiera en caisse."),
-        error_messages={"required": _("Saisissez votre numéro de téléphone.")},
+        error_messages={
+            "required": _("Saisissez votre numéro de téléphone."),
+            "max_length": NO_PHONE,
+            "null_characters_not_allowed": NO_PHONE,
+        },
     )
     birth_on = forms.DateField(
         label=_("Date de naissance"),
@@ -81,13 +87,13 @@ class CodeForm(forms.Form):
                 "autofocus": True,
             }
         ),
-        error_messages={"required": _("Saisissez les quatre chiffres du SMS.")},
+        error_messages=dict.fromkeys(["required", "max_length", "null_characters_not_allowed"], NO_CODE),
     )
 
     def clean_code(self) -> str:
         code = "".join(self.cleaned_data["code"].split())
         if not FOUR_DIGITS.fullmatch(code):
-            raise forms.ValidationError(gettext("Saisissez les quatre chiffres du SMS."))
+            raise forms.ValidationError(NO_CODE)
         return code
 
 

@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -27,7 +28,7 @@ from loyalty.errors import (
     TooManyCodes,
     TooYoung,
 )
-from loyalty.forms import CodeForm, EnrolForm
+from loyalty.forms import NO_PHONE, CodeForm, EnrolForm
 from loyalty.selectors.own import OpenChallenge, OwnProgramme, open_challenge, was_member_before
 from loyalty.services.enrol import (
     BETWEEN_CODES,
@@ -136,12 +137,19 @@ def _start(
     except TooYoung:
         form.add_error("birth_on", _("Le programme est réservé aux personnes majeures : 18 ans ou plus."))
     except PhoneInvalid:
-        form.add_error("phone", _("Saisissez un numéro complet, par exemple 06 12 34 56 78."))
+        form.add_error("phone", _phone_refused(account))
     except TooManyCodes as refusal:
         form.add_error("phone", _wait_text(refusal.wait_seconds))
     except ProgrammeClosed:
         form.add_error(None, _("Ce programme vient de fermer."))
     return None
+
+
+def _phone_refused(account: PersonalDetails) -> Promise | str:
+    """What is fixed cannot be typed again."""
+    if account.phone:
+        return _("Ce numéro ne reçoit pas de SMS. Écrivez à l'assistance, qui le corrigera.")
+    return NO_PHONE
 
 
 def _own_challenge(
