@@ -9,7 +9,6 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.functional import Promise
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -145,11 +144,11 @@ def _start(
     return None
 
 
-def _phone_refused(account: PersonalDetails) -> Promise | str:
+def _phone_refused(account: PersonalDetails) -> str:
     """What is fixed cannot be typed again."""
     if account.phone:
         return _("Ce numéro ne reçoit pas de SMS. Écrivez à l'assistance, qui le corrigera.")
-    return NO_PHONE
+    return str(NO_PHONE)
 
 
 def _own_challenge(
