@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from allauth.mfa.models import Authenticator
 from django.db import connection
@@ -149,6 +149,33 @@ def customer_language(user_id: int) -> str:
         cursor.execute("SELECT language FROM accounts_user WHERE id = %s", [user_id])
         language: str = cursor.fetchone()[0]
     return language
+
+
+@dataclass(frozen=True)
+class PersonalDetails:
+    """« Gérez vos coordonnées » as other rooms need it. `phone` is E.164 or empty; `address` has lines."""
+
+    first_name: str
+    last_name: str
+    phone: str
+    birth_on: date | None
+    address: str
+    language: str
+
+
+def personal_details(user_id: int) -> PersonalDetails:
+    """What the person says about themselves. One query."""
+    user = User.objects.get(pk=user_id)
+    place = f"{user.postal_code} {user.city}".strip()
+    lines = (user.address_line1, user.address_line2, place, user.country if place else "")
+    return PersonalDetails(
+        first_name=user.first_name,
+        last_name=user.last_name,
+        phone=user.phone,
+        birth_on=user.birth_date,
+        address="\n".join(line for line in lines if line),
+        language=user.language,
+    )
 
 
 @dataclass(frozen=True)

@@ -232,6 +232,10 @@ ACCOUNT_RATE_LIMITS = {
     "identification_key": env.str("KEY_CHECKS_RATE", "10/m/ip,40/h/ip"),
     # `key` is the card's number: many accounts together must not guess at one card either.
     "register_card": env.str("CARD_TRIES_RATE", "10/m/user,40/h/user,20/m/ip,100/h/ip,10/h/key"),
+    # Each code is an SMS that is paid for; each try is one of three that the service counts.
+    "loyalty_codes": env.str("LOYALTY_CODES_RATE", "10/h/user,30/h/ip"),
+    "loyalty_confirm": env.str("LOYALTY_TRIES_RATE", "30/h/user,100/h/ip"),
+    "loyalty_pay": env.str("LOYALTY_PAY_RATE", "20/m/user"),
     "scan_card": env.str("CARD_PHOTOS_RATE", "10/m/user,100/h/user,20/m/ip"),
 }
 MFA_ADAPTER = "accounts.adapter.MfaAdapter"

@@ -16,6 +16,7 @@ urlpatterns = [
     path("cse/", include("accounts.urls_cse")),
     path("", include("orders.urls")),
     path("portefeuille/", include("wallet.urls")),
+    path("fidelite/", include("loyalty.urls")),
     path("cinema/", include("wallet.urls_cinema")),
     path("cinema/", include("orders.urls_booking")),
     path("admin/", admin.site.urls),

@@ -6,7 +6,9 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from accounts.services.profile import DETAILS_JOB
 from loyalty.models import ProgrammeVersion
+from loyalty.services.details import follow_account
 from loyalty.services.enrol import SEND_JOB
 from loyalty.services.notices import tell_members
 from loyalty.services.programme import REPLAN_JOB
@@ -24,6 +26,11 @@ SWEEP_SECONDS = 20
 @handler(SEND_JOB)
 def code_wanted(ref: str) -> None:
     send_code(challenge_id=UUID(ref), at=timezone.now())
+
+
+@handler(DETAILS_JOB)
+def account_changed(ref: str) -> None:
+    follow_account(user_id=int(ref), at=timezone.now())
 
 
 @handler(REPLAN_JOB)

@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from django.db import transaction
 
+from accounts.selectors import personal_details
 from kernel.calendar import local_date
 from loyalty.errors import AlreadyEnrolled, CardTaken, ReasonMissing, TooYoung
 from loyalty.models import LoyaltyCard, Member
@@ -38,6 +39,26 @@ def update_details(
     member = lock_member(member_id)
     given = {"first_name": first_name, "last_name": last_name, "address": address}
     _write(member, {name: value.strip() for name, value in given.items()}, at=at, actor_id=actor_id)
+
+
+def follow_account(*, user_id: int, at: datetime) -> None:
+    """Give the person's members the name and address that the account has now (S4.11).
+
+    What the account leaves empty stays as the till wrote it.
+    """
+    members = list(Member.objects.filter(user_id=user_id))
+    if not members:
+        return
+    account = personal_details(user_id)
+    for member in members:
+        update_details(
+            member_id=member.pk,
+            first_name=account.first_name or member.first_name,
+            last_name=account.last_name or member.last_name,
+            address=account.address or member.address,
+            at=at,
+            actor_id=user_id,
+        )
 
 
 @transaction.atomic

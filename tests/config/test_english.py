@@ -6,6 +6,7 @@ from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.conf import settings
@@ -21,11 +22,17 @@ from documents.services.ecard import build_ecard_pdf
 from documents.services.facturx import build_invoice_pdf, our_company
 from documents.services.ticket import TicketMeans, build_ticket_pdf
 from ledger.models import Transfer
+from loyalty.models import Member, Programme
+from loyalty.services.ship import ship_programmes
+from loyalty.services.spend import hold_points
 from orders.models import Order, Product
 from outbox.services.mail import queue_mail
+from sandbox.models import Sms
 from tests.documents.samples import a_credit_note, a_line, a_taxed_line, a_ticket, an_ecard, an_invoice
 from tests.factories import operator as admin_person
 from tests.factories import person, sign_in
+from tests.journeys.pages import enrolled
+from tests.loyalty.points import bring_back, buy
 from tests.orders.booking_rows import make_booking
 from tests.pdfs import text_of
 from tests.support import run_jobs
@@ -74,6 +81,7 @@ MEMBERS = (
     "orders:catalogue",
     "orders:cart",
     "orders:list",
+    "loyalty:home",
     "wallet:index",
     "wallet:register",
     "wallet:reminders",
@@ -186,6 +194,63 @@ def test_a_member_reads_english_everywhere(story: list[str]) -> None:
     ]
     assert leftovers(as_who(MEMBER), addresses, story) == {}
     assert leftovers(as_who(NEWCOMER), [reverse("accounts:waiting"), "/"], story) == {}
+
+
+@pytest.mark.django_db
+def test_who_collects_points_reads_english_everywhere(story: list[str]) -> None:
+    now, reader = timezone.now(), User.objects.get(email=MEMBER)
+    ship_programmes(at=now - timedelta(days=800))
+    slugs = ("mirabelle", "croissant", "family")
+    mine = [enrolled(reader, slug, at=now - timedelta(days=100)) for slug in slugs]
+    for who in mine:
+        buy(who, 31_000_00, at=now - timedelta(days=40), ref="order:12")
+        buy(who, 1_250_50, at=now - timedelta(days=1), channel="shop")
+    bring_back(buy(mine[0], 10_00, at=now, channel="shop", outlet="Harbour"), at=now)
+    hold_points(key=uuid4(), member_id=mine[0].pk, amount_minor=1_00, purchase_minor=100_00, at=now)
+    member = as_who(MEMBER)
+    addresses = [reverse("loyalty:programme", args=[slug]) for slug in (*slugs, "cinema")]
+    addresses += [f"{addresses[0]}?echanger=5-7", reverse("loyalty:enrol", args=["cinema"])]
+    for query in ("", "?vue=mouvements"):
+        addresses.append(reverse("loyalty:history", args=["mirabelle"]) + query)
+    # The merchants' own words for what takes no points.
+    names = [*story, "soldes", "cartes-cadeaux"]
+    assert leftovers(member, addresses, names) == {}
+    code = member.post(reverse("loyalty:code", args=["mirabelle"]))
+    assert french_in(code.content.decode(), names) == []
+    for state in ("suspected", "voided"):
+        Member.objects.update(state=state)
+        assert leftovers(member, addresses[:1], names) == {}
+        assert (
+            french_in(
+                member.post(reverse("loyalty:code", args=["mirabelle"]), follow=True).content.decode(), names
+            )
+            == []
+        )
+    Programme.objects.update(is_active=False)
+    assert leftovers(member, addresses[:4], names) == {}
+
+
+@pytest.mark.django_db
+def test_who_enrols_reads_english_everywhere(story: list[str]) -> None:
+    ship_programmes(at=timezone.now() - timedelta(days=800))
+    newcomer, enrol = as_who(NEWCOMER), reverse("loyalty:enrol", args=["mirabelle"])
+    refused = newcomer.post(enrol, {"phone": "12", "birth_on": "0001-01-01"})
+    assert french_in(refused.content.decode(), story) == []
+    answers = {"phone": "06 39 98 00 99", "birth_on": "1990-05-17", "consent": "on", "version": "1"}
+    for changes in ({"phone": "12"}, {"birth_on": f"{timezone.now():%Y-%m-%d}"}):
+        refused = newcomer.post(enrol, {**answers, **changes})
+        assert french_in(refused.content.decode(), story) == []
+    page = newcomer.post(enrol, answers).headers["Location"]
+    assert french_in(newcomer.post(enrol, answers).content.decode(), story) == []
+    assert french_in(newcomer.post(f"{page}code/", follow=True).content.decode(), story) == []
+    run_jobs()
+    sent = re.search(r"\b(\d{4})\b", Sms.objects.latest("pk").text)
+    assert sent
+    wrong = f"{(int(sent[1]) + 1) % 10_000:04}"
+    for typed in ("", wrong, wrong):
+        assert french_in(newcomer.post(page, {"code": typed}).content.decode(), story) == []
+    welcomed = newcomer.post(page, {"code": sent[1]}, follow=True)
+    assert french_in(welcomed.content.decode(), story) == []
 
 
 @pytest.mark.django_db

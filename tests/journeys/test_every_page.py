@@ -94,6 +94,8 @@ ELSEWHERE = {
         "cse:decide",
         "cse:revoke",
         "cse:switch",
+        "loyalty:claim",
+        "loyalty:resend",
         "orders:cancel",
         "orders:checkout",
         "orders:line",
