@@ -142,10 +142,13 @@ def remove_line(*, customer_id: int, line_id: int, version: int, at: datetime) -
 
 
 @transaction.atomic
-def set_points(*, customer_id: int, points_minor: int, version: int, at: datetime) -> None:
-    """Keep in the cart how much of it is to be paid in points, in hundredths; 0 for nothing (S4.4).
+def set_points(
+    *, customer_id: int, points_minor: int, version: int, at: datetime, or_less: bool = False
+) -> int:
+    """Keep in the cart how much of it is to be paid in points, in hundredths, and return it (S4.4).
 
-    Refuses `CartChanged`, and `PointsNotPossible(nearest_minor)`.
+    `or_less`: take the nearest below that is possible. Refuses `CartChanged`, and otherwise
+    `PointsNotPossible(nearest_minor)`.
     """
     cart, lines = _cart_at_version(customer_id, version)
     offer = points_offer(
@@ -156,9 +159,10 @@ def set_points(*, customer_id: int, points_minor: int, version: int, at: datetim
         at=at,
     )
     nearest = offer.nearest(points_minor) if offer else 0
-    if points_minor != nearest:
+    if points_minor != nearest and not or_less:
         raise PointsNotPossible(nearest)
-    _touch(cart, points_wanted_minor=points_minor)
+    _touch(cart, points_wanted_minor=nearest)
+    return nearest
 
 
 @transaction.atomic
