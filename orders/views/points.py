@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.utils.formats import date_format
-from django.utils.translation import get_language, gettext
+from django.utils.translation import get_language, gettext, ngettext
 
 from kernel.calendar import local_date
-from kernel.money import POINTS, format_minor
+from kernel.money import POINTS, format_minor, format_points
 from loyalty.selectors.checkout import PurchasePoints
 from orders.models import Order
 from orders.selectors import CartView
@@ -30,6 +30,7 @@ class PointsPanel:
     offer: PointsOffer
     wanted_minor: int
     used_minor: int
+    at: datetime
     problem: str = ""
     typed: str = ""
 
@@ -79,12 +80,11 @@ class PointsPanel:
         return self.offer.terms.excluded_categories if self.offer.terms else ()
 
     @property
-    def earned_minor(self) -> int:
-        return self.offer.terms.earned_minor(self.used_minor) if self.offer.terms else 0
-
-    @property
-    def usable_on(self) -> date | None:
-        return self.offer.terms.usable_on if self.offer.terms else None
+    def earned(self) -> str:
+        """What the cart brings, in words; empty for nothing."""
+        terms = self.offer.terms
+        gained = terms.earned_minor(self.used_minor) if terms else 0
+        return _gain(gained, terms.usable_on, self.at) if terms and gained else ""
 
 
 def _positions(points_minor: int) -> int:
@@ -113,7 +113,7 @@ def points_panel(
     if offer is None:
         return None
     wanted = cart.points_wanted_minor
-    return PointsPanel(offer, wanted, offer.nearest(wanted), problem, typed)
+    return PointsPanel(offer, wanted, offer.nearest(wanted), at, problem, typed)
 
 
 def points_notes(order: Order, *, at: datetime) -> list[str]:
@@ -149,18 +149,33 @@ def _used_notes(order: Order) -> list[str]:
 def _earned_notes(earned: PurchasePoints, at: datetime) -> list[str]:
     notes = []
     if earned.earned_minor and earned.usable_on:
-        text = gettext("+%(points)s, utilisables le %(day)s")
-        notes.append(text % {"points": _points(earned.earned_minor), "day": _day(earned.usable_on, at)})
+        notes.append(_gain(earned.earned_minor, earned.usable_on, at))
     if earned.welcome_minor and earned.welcome_on:
-        text = gettext("+%(points)s de bienvenue, utilisables le %(day)s")
-        notes.append(text % {"points": _points(earned.welcome_minor), "day": _day(earned.welcome_on, at)})
+        notes.append(
+            gettext("Points de bienvenue : +%(points)s, utilisables le %(day)s")
+            % {"points": _figure(earned.welcome_minor), "day": _day(earned.welcome_on, at)}
+        )
     if earned.refunded_minor:
         notes.append(gettext("Les points gagnés avec le montant remboursé sont repris."))
     return notes
 
 
+def _gain(points_minor: int, usable_on: date, at: datetime) -> str:
+    """`+12,40 points, utilisables le 10 décembre`; less than two is one in French."""
+    text = ngettext(
+        "+%(points)s, utilisable le %(day)s",
+        "+%(points)s, utilisables le %(day)s",
+        max(points_minor // POINT, 1),
+    )
+    return text % {"points": _points(points_minor), "day": _day(usable_on, at)}
+
+
 def _points(points_minor: int) -> str:
     return format_minor(points_minor, POINTS, get_language() or "fr")
+
+
+def _figure(points_minor: int) -> str:
+    return format_points(points_minor, get_language() or "fr")
 
 
 def _day(on: date, at: datetime) -> str:
