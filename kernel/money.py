@@ -50,7 +50,8 @@ def format_minor(amount_minor: int, currency: str, language: str) -> str:
 def format_points(points_minor: int, language: str) -> str:
     """The bare figure of hundredths of points: `1 240`, or `12,40` when they are not whole."""
     pattern = "#,##0.00" if points_minor % 100 else "#,##0"
-    return str(format_decimal(Decimal(points_minor).scaleb(-2), pattern, locale=_locale(language)))
+    figure = format_decimal(Decimal(points_minor).scaleb(-2), pattern, locale=_locale(language))
+    return str(figure).replace("-", "\N{MINUS SIGN}")
 
 
 def _locale(language: str) -> str:

@@ -62,7 +62,7 @@ def spend_limit(
 
 
 def limit_of(usable: list[LotState], *, cap_minor: int) -> SpendLimit:
-    """What these lots, usable here and now, make up."""
+    """What these lots can make up, up to a cap."""
     whole = tuple(lot.remaining for lot in usable if lot.restriction.single_purchase)
     available = sum(lot.remaining for lot in usable)
     return SpendLimit(

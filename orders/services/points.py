@@ -20,7 +20,6 @@ from loyalty.errors import (
 )
 from loyalty.selectors.checkout import (
     CheckoutTerms,
-    PurchasePoints,
     Standing,
     checkout_terms,
     excluded_online,
@@ -28,6 +27,7 @@ from loyalty.selectors.checkout import (
     purchase_points,
     standing_of,
 )
+from loyalty.selectors.checkout import PurchasePoints as PurchasePoints
 from loyalty.services.earn import record_purchase
 from loyalty.services.refund import refund_purchase
 from loyalty.services.settle import settle_member

@@ -9,11 +9,10 @@ from django.utils.translation import get_language, gettext, ngettext
 
 from kernel.calendar import local_date
 from kernel.money import POINTS, format_minor, format_points
-from loyalty.selectors.checkout import PurchasePoints
 from orders.models import Order
 from orders.selectors import CartView
 from orders.services.facts import prices_by_category
-from orders.services.points import PointsOffer, points_earned, points_offer
+from orders.services.points import PointsOffer, PurchasePoints, points_earned, points_offer
 from orders.states import OrderState, PaymentState
 
 POINT = 100
