@@ -2,10 +2,12 @@
 
 import pytest
 
+from ledger.services.freeze import freeze, unfreeze
 from loyalty.models import GiveBack, Member, Purchase, PurchaseRefund, Redemption
 from orders.errors import NothingToRefund
 from orders.gateways.base import PspState, PspStatus
 from orders.models import Order, Payment, Refund
+from orders.services.cancel import expire_order
 from orders.services.refund import refund_order, request_refund, run_refund
 from orders.services.settle import apply_state
 from orders.states import OrderState, PaymentState
@@ -201,11 +203,39 @@ def test_a_lost_dispute_about_undue_money_touches_no_points() -> None:
     assert balance(who) == before
 
 
-def test_a_voided_member_still_gives_back_and_gets_back() -> None:
-    # S4.5
-    order, who, _ = a_paid_order()
+@pytest.mark.parametrize("how", ["refund", "charge-back"])
+def test_a_voided_member_still_gives_back_and_gets_back(how: str) -> None:
+    # S4.5: a confirmed duplicate is voided and its account frozen; what was earned becomes a debt.
+    order, who, payment = a_paid_order()
     Member.objects.update(state="voided")
-    refund(order)
+    freeze(account_id=who.account_id, reason="duplicate", at=AT)
+    if how == "refund":
+        refund(order)
+    else:
+        bank_says(payment, PspStatus.CHARGED_BACK)
     assert Redemption.objects.get(pk=order.redemption_key).given_back_minor == 30_00
     assert purchase(order).earned_minor == 0
+    unfreeze(account_id=who.account_id, reason="restored", at=LATER)
+    assert balance(who) == (100_00, 2_44, 2_44)
     assert books_are_right()
+
+
+def test_a_voided_member_s_order_ends_unpaid_all_the_same() -> None:
+    # S4.5
+    user, product = a_customer()
+    who = enrol(user, points_minor=100_00)
+    order = place(a_cart(user, product), 30_00)
+    Member.objects.update(state="voided")
+    freeze(account_id=who.account_id, reason="duplicate", at=AT)
+    assert expire_order(order_id=order.pk, at=LATER)
+    unfreeze(account_id=who.account_id, reason="restored", at=LATER)
+    assert balance(who) == (100_00, 0, 0)
+    assert books_are_right()
+
+
+def test_points_whose_time_is_over_do_not_come_back_to_life() -> None:
+    order, who, _ = a_paid_order(life={"months": 2})
+    end = AT + 30 * DAY  # those that paid are over, those that were earned are not
+    asked = refund(order, at=end)
+    assert (asked.points_minor, balance(who, end)) == (30_00, (0, 0, 0))
+    assert books_are_right(end)
