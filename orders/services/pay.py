@@ -1,5 +1,6 @@
 """The one place where "paid" happens. Nothing else reacts to a payment."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -8,6 +9,7 @@ from django.db import transaction
 from accounts.selectors import customer_language
 from kernel.calendar import last_valid_day, local_date
 from ledger.errors import AccountFrozen
+from orders.errors import PointsWithheld
 from orders.gateways.base import PspState
 from orders.models import Order, Payment
 from orders.services.dispute import win_dispute
@@ -15,6 +17,7 @@ from orders.services.facts import LineBought, lines_bought
 from orders.services.lock import lock_order_of_payment
 from orders.services.move import move_order
 from orders.services.move_payment import move_payment
+from orders.services.points import earn_points, points_are_gone, use_points
 from orders.services.refund import add_refund
 from orders.services.seat_pay import seats_are_gone, validate_seats
 from orders.states import OPEN_PAYMENTS, OrderState, PaymentState
@@ -34,7 +37,8 @@ def pay_order(*, payment_id: int, evidence: PspState, at: datetime) -> None:
     invoice as jobs (S3.7). Another amount or currency: the order goes to review and nothing is issued.
     A second success, or one after the cancellation: refunded by itself. Told again, nothing happens, unless
     the payment was contested meanwhile: then the dispute is won.
-    Seats of a screening are confirmed at once; given up meanwhile, the money is refunded (S2.5).
+    Seats of a screening are confirmed at once; given up meanwhile, the money is refunded (S2.5). So it is
+    when points that were to pay a part of an expired order are gone.
     """
     order = lock_order_of_payment(payment_id)
     # All tries of the order in one statement: the others are called off below.
@@ -45,7 +49,7 @@ def pay_order(*, payment_id: int, evidence: PspState, at: datetime) -> None:
             win_dispute(order, payment, at=at)
         return
     _receive(payment, evidence, at)
-    if order.state not in WAITS_FOR_MONEY or seats_are_gone(order):
+    if order.state not in WAITS_FOR_MONEY or seats_are_gone(order) or points_are_gone(order, at=at):
         add_refund(
             payment, amount_minor=evidence.amount_minor, reason=f"order {order.state}", undue=True, at=at
         )
@@ -59,6 +63,8 @@ def pay_order(*, payment_id: int, evidence: PspState, at: datetime) -> None:
             validate_order(order, at=at, call_off=rivals)
         except AccountFrozen as refusal:  # of places that were set aside for a booking
             _send_to_review(order, payment, at, code="places_frozen", note=f"account {refusal}")
+        except PointsWithheld:
+            _send_to_review(order, payment, at, code="points_frozen", note="points set aside are frozen")
 
 
 def _receive(payment: Payment, evidence: PspState, at: datetime) -> None:
@@ -85,11 +91,17 @@ def validate_order(
 ) -> None:
     """Everything that a paid order sets going. The caller holds the order's lock.
 
-    For seats of a screening refuses what `services.seat_pay.validate_seats` refuses.
+    Refuses `PointsWithheld`; for seats of a screening what `services.seat_pay.validate_seats` refuses.
     """
-    if order.booking_id is not None:
+    use_points(order, at=at)  # first: a refusal has changed nothing
+    if order.booking_id is None:
+        _validate_cards(order, at=at, call_off=call_off or (), actor=actor, note=note)
+    else:
         validate_seats(order, at=at, call_off=call_off or (), actor=actor, note=note)
-        return
+    earn_points(order, at=at)
+
+
+def _validate_cards(order: Order, *, at: datetime, call_off: Sequence[int], actor: str, note: str) -> None:
     earliest = at + timedelta(seconds=settings.ISSUE_DELAY_MIN)
     latest = at + timedelta(seconds=settings.ISSUE_DELAY_MAX)
     move_order(
@@ -112,7 +124,7 @@ def validate_order(
         and_jobs=[
             JobRequest("orders.confirm_by_mail", ref, at),
             JobRequest("orders.make_invoice", ref, at),
-            *(JobRequest("orders.call_off_payment", str(pk), at) for pk in call_off or ()),
+            *(JobRequest("orders.call_off_payment", str(pk), at) for pk in call_off),
         ],
     )
 
