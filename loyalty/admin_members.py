@@ -351,7 +351,7 @@ def _by_number(words: str) -> Q | None:
 def _overview(member: Any) -> LoyaltyOverview:
     """Asked once for all the fields of the page."""
     if not hasattr(member, "_overview"):
-        member._overview = loyalty_overview(member.pk, at=timezone.now(), language=language())
+        member._overview = loyalty_overview(member, at=timezone.now(), language=language())
     found: LoyaltyOverview = member._overview
     return found
 

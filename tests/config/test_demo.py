@@ -154,7 +154,7 @@ class TestStory(TestCase):
         now = timezone.now()
         mine = {row.programme.slug: row for row in Member.objects.filter(user__email=MEMBER)}
         assert set(mine) == {"mirabelle", "croissant", "cinema"}
-        seen = {slug: loyalty_overview(row.pk, at=now, language="fr") for slug, row in mine.items()}
+        seen = {slug: loyalty_overview(row, at=now, language="fr") for slug, row in mine.items()}
         shop, cafe, cinema = seen["mirabelle"], seen["croissant"], seen["cinema"]
         assert shop.available_minor > 15_00
         assert shop.pending
