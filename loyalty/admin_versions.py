@@ -161,8 +161,10 @@ class ProgrammeVersionAdmin(ReadOnly, Asking):
 
     def has_draft_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Only drafts change; a published version is shown without these actions, and refused by them."""
-        drafts = ProgrammeVersion.objects.filter(pk=object_id or 0, state=VersionState.DRAFT)
-        return self.has_act_permission(request) and drafts.exists()
+        version = self.get_object(request, object_id) if object_id else None
+        return (
+            version is not None and version.state == VersionState.DRAFT and self.has_act_permission(request)
+        )
 
     @display(description=_("état"), ordering="state", label={"draft": "warning", "published": "success"})
     def state_label(self, version: ProgrammeVersion) -> tuple[str, str]:

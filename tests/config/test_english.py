@@ -22,7 +22,7 @@ from documents.services.ecard import build_ecard_pdf
 from documents.services.facturx import build_invoice_pdf, our_company
 from documents.services.ticket import TicketMeans, build_ticket_pdf
 from ledger.models import Transfer
-from loyalty.models import Member, Programme
+from loyalty.models import Member, Programme, Promotion
 from loyalty.services.ship import ship_programmes
 from loyalty.services.spend import hold_points
 from orders.models import Order, Product
@@ -140,6 +140,8 @@ def proper_names() -> list[str]:
         names += Cinema.objects.exclude(**{field: ""}).values_list(field, flat=True)
     names += Screening.objects.order_by("room").values_list("room", flat=True).distinct()
     names += Transfer.objects.values_list("note", flat=True)
+    for row in Promotion.objects.values_list("name", "conditions"):
+        names += row
     names += [
         value for row in User.objects.values_list("first_name", "last_name", "address_line1") for value in row
     ]
@@ -200,7 +202,7 @@ def test_a_member_reads_english_everywhere(story: list[str]) -> None:
 def test_who_collects_points_reads_english_everywhere(story: list[str]) -> None:
     now, reader = timezone.now(), User.objects.get(email=MEMBER)
     ship_programmes(at=now - timedelta(days=800))
-    slugs = ("mirabelle", "croissant", "family")
+    slugs = ("mirabelle", "croissant", "cinema")
     mine = [enrolled(reader, slug, at=now - timedelta(days=100)) for slug in slugs]
     for who in mine:
         buy(who, 31_000_00, at=now - timedelta(days=40), ref="order:12")
@@ -208,8 +210,8 @@ def test_who_collects_points_reads_english_everywhere(story: list[str]) -> None:
     bring_back(buy(mine[0], 10_00, at=now, channel="shop", outlet="Harbour"), at=now)
     hold_points(key=uuid4(), member_id=mine[0].pk, amount_minor=1_00, purchase_minor=100_00, at=now)
     member = as_who(MEMBER)
-    addresses = [reverse("loyalty:programme", args=[slug]) for slug in (*slugs, "cinema")]
-    addresses += [f"{addresses[0]}?echanger=5-7", reverse("loyalty:enrol", args=["cinema"])]
+    addresses = [reverse("loyalty:programme", args=[slug]) for slug in (*slugs, "family")]
+    addresses += [f"{addresses[0]}?echanger=5-7", reverse("loyalty:enrol", args=["family"])]
     for query in ("", "?vue=mouvements"):
         addresses.append(reverse("loyalty:history", args=["mirabelle"]) + query)
     # The merchants' own words for what takes no points.

@@ -1,4 +1,4 @@
-"""From the SMS code to a cinema place, on a phone (S4.2, S4.5, S4.12, S4.14, S2.2)."""
+"""From the SMS code over the checkout to a cinema place, on a phone (S2.2, S4.2, S4.4, S4.5, S4.12)."""
 
 import re
 from collections.abc import Callable
@@ -15,13 +15,14 @@ from accounts.models import User
 from loyalty.models import Member
 from loyalty.services.earn import record_purchase
 from loyalty.services.ship import join_programme
+from orders.models import Order
 from tests.barcodes import decode, zbar
 from tests.factories import PASSWORD, organisation
 from tests.factories import member as customer
 from tests.journeys.looks import PHONE, Looks, accessibility_faults, overflow_faults, target_faults
 from tests.journeys.person import Person
-from tests.loyalty.pages import place_products
 from tests.loyalty.points import shipped
+from tests.orders.factories import make_product, make_terms
 from wallet.models import Card
 
 NUMBER = "06 39 98 00 77"
@@ -43,15 +44,20 @@ def test_from_the_sms_code_to_a_cinema_place(
     with database():
         member = Member.objects.get(user__email="nadia@essai.example")
         assert (member.phone, member.consent_version) == ("+33639980077", 1)
-        buy(member, 13_000_00)
+    earn_by_an_order(nadia, worker)
+    with database():
+        buy(member, 12_900_00)
     usable_on = see_pending(nadia)
     with time_machine.travel(timezone.now() + timedelta(days=14)):
         sign_in(nadia)
         see_available(nadia, usable_on)
         show_at_a_till(nadia)
+        spend_at_checkout(nadia, worker)
+        with database():
+            assert Order.objects.latest("pk").points_minor == 10_00
         claim_a_place(nadia)
         with database():
-            card = Card.objects.get()
+            card = Card.objects.get(product__isnull=False)
             assert card.product is not None
             assert (card.holder_id, card.product.slug) == (member.user_id, "fidelite-5-7")
         find_it_in_the_wallet(nadia)
@@ -61,7 +67,8 @@ def nadia_of_the_orchards() -> User:
     cse = organisation(name="CSE des Vergers")
     shipped("mirabelle")
     join_programme(organisation_id=cse.pk, programme_slug="mirabelle")
-    place_products()
+    make_terms()
+    make_product(slug="e-carte")
     return customer(cse, email="nadia@essai.example")
 
 
@@ -109,6 +116,51 @@ def sms_digits(nadia: Person) -> str:
     reader.close()
     assert found
     return found[1]
+
+
+def put_a_card_in_the_cart(nadia: Person) -> None:
+    page = nadia.page
+    page.goto("/boutique/e-carte/")
+    page.locator("#id_montant").fill("100")
+    nadia.press("Je commande")
+    page.wait_for_url("**/panier/**")
+
+
+def order_and_pay(nadia: Person, worker: Callable[..., int]) -> None:
+    page = nadia.page
+    page.get_by_label("En cochant cette case").check()
+    nadia.press("Commander et payer")
+    page.wait_for_url("**/sandbox/bank/**", timeout=60_000)
+    nadia.pay_at_the_bank()
+    page.wait_for_url("**/commandes/CMD-*/", timeout=60_000)
+    worker(timedelta(minutes=1))
+    page.reload()
+
+
+def earn_by_an_order(nadia: Person, worker: Callable[..., int]) -> None:  # S4.1
+    put_a_card_in_the_cart(nadia)
+    order_and_pay(nadia, worker)
+    nadia.sees("+2 points")
+    look_closely(nadia)
+
+
+def spend_at_checkout(nadia: Person, worker: Callable[..., int]) -> None:  # S4.4
+    """By the slider's keys, or by the number where no script moves it."""
+    page = nadia.page
+    put_a_card_in_the_cart(nadia)
+    if nadia.looks.javascript:
+        page.get_by_label("Points à utiliser").focus()
+        for _ in range(10):
+            page.keyboard.press("ArrowRight")
+    else:
+        page.get_by_label("Nombre exact").fill("10")
+        nadia.press("Appliquer")
+    expect(page.get_by_role("button", name="Commander et payer 90,00")).to_be_visible()
+    look_closely(nadia)
+    order_and_pay(nadia, worker)
+    nadia.sees("Points utilisés")
+    page.goto("/fidelite/")
+    expect(page.locator(".hero .figure")).to_have_text("250")
 
 
 def buy(member: Member, amount_minor: int) -> None:
@@ -171,7 +223,7 @@ def claim_a_place(nadia: Person) -> None:  # S2.2
 def find_it_in_the_wallet(nadia: Person) -> None:
     nadia.page.goto("/portefeuille/")
     expect(nadia.page.locator("#places")).to_contain_text("Du lundi au vendredi")
-    expect(nadia.page.locator("#points")).to_contain_text("20 points")
+    expect(nadia.page.locator("#points")).to_contain_text("10 points")
     look_closely(nadia)
     nadia.page.goto("/fidelite/mirabelle/historique/?vue=mouvements")
     nadia.sees("Échangés contre une récompense")

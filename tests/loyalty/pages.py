@@ -12,18 +12,6 @@ from loyalty.models import Member, Programme
 from loyalty.services.ship import join_programme
 from tests import factories
 from tests.loyalty.points import member, shipped
-from wallet.models import CardProduct
-
-MONDAY_TO_FRIDAY = 0b0011111
-
-
-def place_products() -> None:
-    """What the rewards of Cinema and Mirabelle are made of."""
-    for slug, name, weekdays in (
-        ("fidelite-5-7", "Place 5/7", MONDAY_TO_FRIDAY),
-        ("fidelite-7-7", "Place 7/7", 127),
-    ):
-        CardProduct.objects.create(slug=slug, name=name, places=1, weekdays=weekdays, artwork="reward")
 
 
 def reader_of(client: Client, *, cse_programme: str = "mirabelle", **fields: Any) -> User:

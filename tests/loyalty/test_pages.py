@@ -20,7 +20,7 @@ from loyalty.models import Accrual, Member, Programme, Promotion
 from loyalty.services.promote import grant_promotion
 from loyalty.services.spend import capture_points, hold_points, release_points
 from tests import factories
-from tests.loyalty.pages import address, joined, place_products, reader_of, said, text_of
+from tests.loyalty.pages import address, joined, reader_of, said, text_of
 from tests.loyalty.points import DAY, NOW, bring_back, buy, everything, member, paris, programme, shipped
 
 pytestmark = pytest.mark.django_db
@@ -256,7 +256,6 @@ def suspected(user: User) -> Member:
 
 def test_what_stops_points_is_told_kindly_and_gives_nothing(client: Client, ada: User) -> None:
     # S4.5
-    place_products()
     who = suspected(ada)
     states: list[tuple[str, Any]] = [
         ("Nous vérifions votre inscription.", lambda: None),
@@ -373,7 +372,6 @@ def crowd(who: Member, count: int) -> None:
 
 
 def test_no_page_takes_more_than_twelve_queries_with_5000_lots(client: Client, ada: User) -> None:
-    place_products()
     who = joined(ada, shipped("mirabelle"))
     joined(ada, shipped("croissant"))
     crowd(who, 5_000)
@@ -398,7 +396,6 @@ def test_no_page_takes_more_than_twelve_queries_with_5000_lots(client: Client, a
 
 
 def test_reading_changes_nothing(client: Client, ada: User) -> None:
-    place_products()
     who = joined(ada, shipped("mirabelle"))
     buy(who, 60_000_00, at=NOW - 20 * DAY)
     before = everything()

@@ -16,7 +16,7 @@ from ledger.models import Account
 from loyalty.errors import OneTimeCodeRefused
 from loyalty.models import Member, OneTimeCode, Programme, RewardClaim
 from loyalty.services.spend import spend_points
-from tests.loyalty.pages import address, joined, place_products, reader_of, text_of
+from tests.loyalty.pages import address, joined, reader_of, text_of
 from tests.loyalty.points import DAY, NOW, available, buy, everything, fresh, member, programme, shipped
 from wallet.models import Card, CardProduct
 
@@ -39,7 +39,6 @@ def ada(client: Client) -> User:
 @pytest.fixture
 def who(ada: User) -> Member:
     """A member with 300 points."""
-    place_products()
     found = joined(ada, shipped("mirabelle"), at=NOW - 60 * DAY)
     buy(found, 15_000_00, at=NOW - 30 * DAY)
     return fresh(found)
@@ -145,7 +144,7 @@ def test_a_reward_is_asked_for_then_confirmed_in_place(client: Client, who: Memb
     first = client.get(address("programme", "mirabelle"))
     assert "Échanger 240 points contre Place 5/7" in text_of(first)
     asked = client.get(address("programme", "mirabelle"), {"echanger": "5-7"})
-    assert "Échanger 240 points contre « Place 5/7 » ? L'échange ne se défait pas." in text_of(asked)
+    assert "Échanger 240 points contre « Place 5/7 fidélité » ? L'échange ne se défait pas." in text_of(asked)
     key = re.search(r'name="key" value="([^"]+)"', asked.content.decode())
     assert key
     response = claim(client, "5-7", key=key[1], follow=True)
@@ -219,7 +218,6 @@ def test_points_bound_to_outlets_or_to_one_purchase_do_not_make_a_reward_look_ne
     client: Client, ada: User
 ) -> None:
     # S4.3, S4.10
-    place_products()
     welcome = {
         "trigger": "first_purchase",
         "points": 250,
