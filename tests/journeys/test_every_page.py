@@ -99,6 +99,7 @@ ELSEWHERE = {
         "orders:cancel",
         "orders:checkout",
         "orders:line",
+        "orders:points",
         "orders:webhook",
         "sandbox:bank_abandon",
         "sandbox:bank_resend",
