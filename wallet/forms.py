@@ -7,7 +7,7 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from wallet.services.number import tidy_number
+from wallet.selectors.numbers import tidy_number
 from wallet.services.surname import tidy_surname
 from wallet.states import CardKind
 

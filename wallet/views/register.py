@@ -20,7 +20,7 @@ from documents.services.scan import LARGEST_BYTES, read_codes
 from kernel.access import Audience, allow
 from wallet.errors import AlreadyInWallet, CardNotRecognised
 from wallet.forms import CARD_NUMBER, RegisterForm
-from wallet.services.number import number_index, tidy_number
+from wallet.selectors.numbers import number_index, tidy_number
 from wallet.services.register import register_card
 from wallet.views.cards import reader
 
