@@ -15,11 +15,18 @@ from django.utils import timezone
 from kernel.errors import DomainError
 from ledger.services.audit import audit
 from tests.wallet.factories import make_user
-from tests.wallet.prepaid_factories import cvc_of, debit_facts, make_prepaid
+from tests.wallet.prepaid_factories import (
+    cvc_of,
+    debit_facts,
+    make_prepaid,
+    make_printed_prepaid,
+    number_of,
+)
 from wallet.errors import CardBlocked, CardNotUsable, CvcWrong
 from wallet.models import PrepaidCard, RetiredNumber
 from wallet.selectors.till import till_balance
 from wallet.services import load, till
+from wallet.services import register_prepaid as registering
 from wallet.services.block import block_card
 from wallet.services.freeze import freeze_card, unfreeze_card
 from wallet.services.replace import replace_card
@@ -179,3 +186,33 @@ def test_replacing_freezing_and_guessing_at_once_do_not_wait_for_each_other_in_a
         ]
     at_once(*calls)
     assert not audit(at=timezone.now()).findings
+
+
+@pytest.mark.parametrize("locks", ["held", "removed"])
+def test_two_who_hold_one_printed_card_do_not_both_get_it(
+    locks: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = make_printed_prepaid()
+    number, cvc = number_of(card), cvc_of(card)
+    told = registering.note
+
+    def slowly(*args: Any, **kwargs: Any) -> None:
+        time.sleep(0.05)
+        told(*args, **kwargs)
+
+    monkeypatch.setattr(registering, "note", slowly)
+    # Tries are counted and forgotten as if each came alone: here it is the hand-over that is raced for.
+    monkeypatch.setattr(registering, "check_cvc", lambda **_: None)
+    if locks == "removed":
+        monkeypatch.setattr(QuerySet, "select_for_update", lambda rows, **_: rows.all())
+    people = [make_user() for _ in range(8)]
+    results = at_once(
+        *[
+            lambda person=person: registering.register_prepaid(
+                customer_id=person.pk, number=number, cvc=cvc, at=timezone.now()
+            )
+            for person in people
+        ]
+    )
+    got = [result for result in results if result == card.pk]
+    assert len(got) == 1 if locks == "held" else len(got) > 1
