@@ -67,6 +67,12 @@ def load_limits(card_id: UUID, *, holder_id: int, at: datetime) -> LoadLimits | 
     )
 
 
+def proposed_loads(limits: LoadLimits) -> list[tuple[str, int]]:
+    """Amounts to choose from, those that the card has room for: as typed, and in minor units."""
+    possible = (minor for minor in settings.PREPAID_LOADS if limits.minimum <= minor <= limits.maximum)
+    return [(f"{minor / 100:g}", minor) for minor in possible]
+
+
 def room_for(held: Balance) -> int:
     """How much may be added to what is held: the balance never passes its limit (S0.1)."""
     return max(settings.PREPAID_MAX_BALANCE - held.available - held.pending - held.held, 0)

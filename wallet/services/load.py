@@ -16,17 +16,19 @@ from wallet.states import CardKind, CardState
 
 
 @transaction.atomic
-def load_card(*, key: UUID, card_id: UUID, amount_minor: int, at: datetime, note: str = "") -> None:
-    """Add `amount_minor` that was paid for; a frozen or blocked card is loaded like any other.
+def load_card(
+    *, key: UUID, card_id: UUID, holder_id: int, amount_minor: int, at: datetime, note: str = ""
+) -> None:
+    """Add `amount_minor` that its holder paid for; a frozen or blocked card is loaded like any other.
 
     The same request again changes nothing. The limit is looked at under the card's lock, so that two loads
-    paid at once never pass it together. Refuses `LoadOverLimit`, `CardNotUsable` for a void card, and the
-    ledger's `KeyReused`.
+    paid at once never pass it together. Refuses `LoadOverLimit`, `CardNotUsable` for a card that is void or
+    was given away meanwhile, and the ledger's `KeyReused`.
     """
     card = Card.objects.select_for_update(of=("self",)).get(pk=card_id, kind=CardKind.PREPAID)
     assert card.account_id is not None
     if transfer(key) is None:
-        if card.state == CardState.VOID:
+        if card.state == CardState.VOID or card.holder_id != holder_id:
             raise CardNotUsable(card.masked, why="void")
         room = room_for(balance(card.account_id, at=at))
         if amount_minor > room:
