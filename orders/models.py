@@ -76,6 +76,11 @@ class Product(models.Model):  # type: ignore[django-manager-missing]
         """Its cards hold cinema places; what is paid for them is no value of theirs (S2.2)."""
         return self.issuer.startswith("places:")
 
+    @property
+    def is_endless(self) -> bool:
+        """Prepaid cards are good for ever (S0.1)."""
+        return self.issuer == "prepaid"
+
 
 class DiscountAgreement(models.Model):
     """The discount that one CSE negotiated on one product, between two dates (both included)."""

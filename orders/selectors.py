@@ -159,7 +159,7 @@ class CartView:
 # By hand: the ORM takes ten times as long to word this as the database to answer. Each row is a product
 # without its long texts, and the line that sells it.
 _LINES = """
-SELECT p.id, p.slug, p.name, p.name_fr, p.name_en, p.artwork, p.max_quantity, p.validity_months,
+SELECT p.id, p.slug, p.name, p.name_fr, p.name_en, p.artwork, p.max_quantity, p.validity_months, p.issuer,
     l.id AS line_id, l.face_minor, l.quantity, l.rate_bp, l.price_minor, l.previous_price_minor,
     o.id AS order_id, o.version AS order_version, o.currency AS order_currency
 FROM orders_order o
@@ -176,7 +176,8 @@ def cart_view(customer_id: int, *, at: datetime) -> CartView:
     if not rows:
         return CartView(None, 0, (), None)
     first = rows[0]
-    soonest = min(last_valid_day(local_date(at), row.validity_months) for row in rows)
+    ends = [last_valid_day(local_date(at), row.validity_months) for row in rows if not row.is_endless]
+    soonest = min(ends, default=None)
     lines = tuple(_line(row) for row in rows)
     return CartView(first.order_id, first.order_version, lines, soonest, first.order_currency)
 

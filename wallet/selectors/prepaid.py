@@ -15,7 +15,9 @@ HISTORY_PAGE = 20
 
 @dataclass(frozen=True)
 class LoadLimits:
-    """What one load may be now, in minor units; `maximum` below `minimum`: nothing may be loaded."""
+    """What one load may be now, in minor units; `maximum` below `minimum`: nothing may be loaded.
+
+    `ceiling`: what the balance never passes."""
 
     card_id: UUID
     product_name: str
@@ -23,6 +25,7 @@ class LoadLimits:
     currency: str
     minimum: int
     maximum: int
+    ceiling: int
     balance_minor: int
 
     @property
@@ -63,6 +66,7 @@ def load_limits(card_id: UUID, *, holder_id: int, at: datetime) -> LoadLimits | 
         currency=card.currency,
         minimum=settings.PREPAID_MIN_LOAD,
         maximum=room_for(held),
+        ceiling=settings.PREPAID_MAX_BALANCE,
         balance_minor=held.available,
     )
 
