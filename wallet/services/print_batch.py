@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext
 
-from documents.selectors import Document, document
+from documents.selectors import Document, document, document_exists
 from documents.services.store import discard, store
 from ledger.services.open import open_accounts
 from outbox.services.enqueue import enqueue, reschedule
@@ -19,7 +19,7 @@ from wallet.services.cvc import draw_cvc, open_cvc
 from wallet.services.number import open_number, seal_number
 from wallet.services.prepaid import add_cvcs
 from wallet.services.rows import insert_cards
-from wallet.states import NO_END, CardKind, CardState
+from wallet.states import BATCH_PREFIX, NO_END, CardKind, CardState
 
 SHEET = "prepaid_sheet"
 DRAW_SHEET_JOB = "wallet.draw_prepaid_sheet"
@@ -58,7 +58,7 @@ def _card(batch: PrepaidBatch, at: datetime) -> Card:
 
 
 def batch_name(batch_id: int) -> str:
-    return f"prepaid:{batch_id}"
+    return f"{BATCH_PREFIX}{batch_id}"
 
 
 def _product_name() -> str:
@@ -101,6 +101,10 @@ def draw_sheet(batch_id: int) -> None:
 def sheet_of(batch_id: int) -> Document | None:
     """The sheet, once a worker has drawn it and until somebody destroys it."""
     return document(SHEET, str(batch_id))
+
+
+def sheet_exists(batch_id: int) -> bool:
+    return document_exists(SHEET, str(batch_id))
 
 
 def destroy_sheet(batch_id: int) -> None:

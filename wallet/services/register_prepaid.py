@@ -13,7 +13,7 @@ from wallet.services.cvc import cvc_binding, same_cvc
 from wallet.services.draw import order_drawing
 from wallet.services.prepaid import note
 from wallet.services.till import check_cvc
-from wallet.states import CardEventKind, CardKind, CardState
+from wallet.states import BATCH_PREFIX, CardEventKind, CardKind, CardState
 
 NO_CARD = UUID(int=0)
 
@@ -42,7 +42,7 @@ def register_prepaid(*, customer_id: int, number: str, cvc: str, at: datetime) -
 def _is_waiting(card: Card) -> bool:
     """Made to be handed over and in nobody's wallet yet; cards received by a link have other batches, or
     another number than the printed one."""
-    return card.holder_id is None and card.batch.startswith("prepaid:") and card.state == CardState.ACTIVE
+    return card.holder_id is None and card.batch.startswith(BATCH_PREFIX) and card.state == CardState.ACTIVE
 
 
 @transaction.atomic
