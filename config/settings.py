@@ -339,6 +339,7 @@ ISSUERS = {
     "own": "wallet.issuers.own.OwnIssuer",
     "stock": "wallet.issuers.stock.StockIssuer",
     "places": "wallet.issuers.places.PlacesIssuer",
+    "prepaid": "wallet.issuers.prepaid.PrepaidIssuer",
 }
 ISSUE_DELAY_MIN = env.int("ISSUE_DELAY_MIN", 7200 if PRODUCTION else 8)
 ISSUE_DELAY_MAX = env.int("ISSUE_DELAY_MAX", 14400 if PRODUCTION else 16)
@@ -347,6 +348,12 @@ ISSUE_DELAY_MAX = env.int("ISSUE_DELAY_MAX", 14400 if PRODUCTION else 16)
 BOOKING_HOLD_MINUTES = env.int("BOOKING_HOLD_MINUTES", 15)
 BOOKING_CANCEL_BEFORE_MINUTES = env.int("BOOKING_CANCEL_BEFORE_MINUTES", 60)
 BOOKING_MAX_SEATS = env.int("BOOKING_MAX_SEATS", 10)
+
+# The prepaid card (S0.1): its currency, and the limits of a load and of the balance, in minor units.
+PREPAID_CURRENCY = env.str("PREPAID_CURRENCY", "CHF")
+PREPAID_MIN_LOAD = env.int("PREPAID_MIN_LOAD", 3_000)
+PREPAID_MAX_BALANCE = env.int("PREPAID_MAX_BALANCE", 300_000)
+PREPAID_LOADS = env.list("PREPAID_LOADS", cast=int, default=[3_000, 5_000, 10_000, 20_000])
 
 # Giving a card away
 CLAIM_LINK_DAYS = env.int("CLAIM_LINK_DAYS", 30)

@@ -122,6 +122,13 @@ def history(account_id: int, *, before: int | None = None, limit: int = 50) -> l
     return [_entry(move) for move in moves.order_by("-pk")[:limit]]
 
 
+def entry_of(account_id: int, transfer_id: UUID) -> Entry | None:
+    """What a transfer did to an account, or None. One query."""
+    moves = LotMove.objects.filter(transfer_id=transfer_id, account_id=account_id, leads=True)
+    found = moves.select_related("transfer").first()
+    return _entry(found) if found else None
+
+
 def transfer(transfer_id: UUID) -> TransferRecord | None:
     """One transfer, or None."""
     found = Transfer.objects.filter(pk=transfer_id).first()

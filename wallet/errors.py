@@ -7,7 +7,14 @@ from kernel.errors import DomainError
 
 
 class CardNotUsable(DomainError):
-    """The card is blocked, void, expired, or waiting to be claimed."""
+    """The card is blocked, void, expired, or waiting to be claimed.
+
+    `why`, for a prepaid card: "frozen" by its holder, "blocked" or "void".
+    """
+
+    def __init__(self, masked: str, *, why: str = "") -> None:
+        super().__init__(masked)
+        self.why = why
 
 
 class CardContested(DomainError):
@@ -65,6 +72,37 @@ class IssuerUnreachable(DomainError):
 
 class IssuerRefused(DomainError):
     """The issuer said no for good. A person decides what comes next."""
+
+
+# Prepaid cards (S0)
+
+
+class CvcWrong(DomainError):
+    """The CVC is not this card's; `tries_left` more wrong ones block it."""
+
+    def __init__(self, tries_left: int) -> None:
+        super().__init__(f"tries left: {tries_left}")
+        self.tries_left = tries_left
+
+
+class CardBlocked(DomainError):
+    """Three wrong CVC in a row blocked the card until its holder unblocks it (S0.7)."""
+
+
+class CvcShown(DomainError):
+    """The CVC was shown before: whoever forgot it draws another."""
+
+
+class LoadOverLimit(DomainError):
+    """The balance would pass its limit (S0.1); `room` (minor units) may still be loaded."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__(f"room: {room}")
+        self.room = room
+
+
+class ForeignCurrency(DomainError):
+    """The card holds another currency than the one asked for. The message is the card's."""
 
 
 # The programme

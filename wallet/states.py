@@ -16,9 +16,15 @@ class CardKind(TextChoices):
     ECARD = "ecard", _("e-Carte")
     PLACES = "places", _("Carte place(s)")
     NAMED = "named", _("Carte nominative")
+    PREPAID = "prepaid", _("Carte prépayée")
 
 
 PLACE_KINDS = (CardKind.PLACES, CardKind.NAMED)
+
+NO_END = date(9999, 12, 30)  # `expires_on` of a card that is good for ever: a prepaid one (S0.1)
+CVC_TRIES = 3  # wrong ones in a row block the card (S0.7)
+LARGEST_BATCH = 200  # prepaid cards printed together
+BATCH_PREFIX = "prepaid:"  # of `Card.batch`, for cards made to be handed over
 
 
 def card_day(kind: str, at: datetime) -> date:
@@ -43,6 +49,9 @@ class CardEventKind(TextChoices):
     BLOCKED = "blocked", _("Blocage")
     UNBLOCKED = "unblocked", _("Déblocage")
     VOIDED = "voided", _("Annulation")
+    CVC_SHOWN = "cvc_shown", _("CVC montré")
+    CVC_RENEWED = "cvc_renewed", _("Nouveau CVC")
+    REPLACED = "replaced", _("Remplacement")
 
 
 class IntentState(TextChoices):

@@ -16,6 +16,7 @@ from config.demo.loyalty import fill_loyalty, loyalty_is_told, open_loyalty
 from config.demo.past import forget_jobs
 from config.demo.people import MEMBER, known_people, people
 from config.demo.places import describe_places, fill_wallet
+from config.demo.prepaid import tell_prepaid
 from config.demo.programme import fill_programme
 from config.demo.queue import fill_queue
 from config.demo.shop import stock_shop
@@ -45,6 +46,7 @@ def tell(*, at: datetime) -> bool:
         fill_wallet(cast, at=at)
         fill_loyalty(cast, at=at)
         fill_cinema(cast, at=at)
+        tell_prepaid(cast, products, at=at)
     return True
 
 

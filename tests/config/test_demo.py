@@ -281,7 +281,11 @@ class TestStory(TestCase):
 
     def test_nothing_old_is_announced_today(self) -> None:
         waiting = Job.objects.filter(state=JobState.WAITING).values_list("kind", flat=True)
-        assert set(waiting) <= {"orders.make_invoice", "orders.make_credit_note"}
+        assert set(waiting) <= {
+            "orders.make_invoice",
+            "orders.make_credit_note",
+            "wallet.draw_prepaid_sheet",
+        }
 
 
 def test_data_of_a_release_without_points_gains_them_once(monkeypatch: pytest.MonkeyPatch) -> None:

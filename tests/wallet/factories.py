@@ -10,9 +10,9 @@ from django.utils import timezone
 from kernel.calendar import last_valid_day, local_date
 from kernel.seal import seal
 from wallet.models import Card, CardProduct, PrintedCard
+from wallet.selectors.numbers import number_index
 from wallet.services.deliver import deliver_places
 from wallet.services.issue import issue_batch
-from wallet.services.number import number_index
 from wallet.services.plan import CardRequest, plan_issue
 from wallet.services.printed import printed_binding
 from wallet.services.surname import surname_index

@@ -20,7 +20,8 @@ from ledger.selectors import balance
 from tests.wallet.factories import make_card, make_printed, make_product, make_user
 from wallet.errors import AlreadyInWallet, CardNotRecognised
 from wallet.models import Card, CardEvent, PrintedCard
-from wallet.services.number import open_number, tidy_number
+from wallet.selectors.numbers import tidy_number
+from wallet.services.number import open_number
 from wallet.services.printed import block_printed, unblock_printed
 from wallet.services.register import register_card
 from wallet.services.surname import tidy_surname

@@ -27,12 +27,14 @@ class IssueRequest:
 class IssuedNumber:
     """The number in clear, on its way to be sealed, and the last day on which the issuer honours it.
 
-    `content`: the card holds these places (S2.1) instead of the value that was asked for.
+    `content`: the card holds these places (S2.1) instead of the value that was asked for. `cvc`, in clear
+    like the number: it is a prepaid card (S0).
     """
 
     number: str
     expires_on: date
     content: PlaceContent | None = None
+    cvc: str = ""
 
 
 class Issuer(Protocol):

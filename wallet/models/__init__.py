@@ -1,4 +1,4 @@
-"""What the wallet stores: cards and how they came, places of cinema, the programme and its bookings."""
+"""What the wallet stores: cards and how they came, prepaid ones, places, the programme and its bookings."""
 
 from wallet.models.cards import (
     Card,
@@ -12,6 +12,7 @@ from wallet.models.cards import (
 )
 from wallet.models.cinema import Booking, BookingEvent, BookingMeans, Cinema, Film, Screening, ScreeningEvent
 from wallet.models.places import CardProduct, ExpiryReminder, PrintedCard, ReminderPreference
+from wallet.models.prepaid import PrepaidBatch, PrepaidCard, RetiredNumber
 
 __all__ = [
     "Booking",
@@ -25,8 +26,11 @@ __all__ = [
     "ExpiryReminder",
     "Film",
     "IssueIntent",
+    "PrepaidBatch",
+    "PrepaidCard",
     "PrintedCard",
     "ReminderPreference",
+    "RetiredNumber",
     "Screening",
     "ScreeningEvent",
     "StockCode",

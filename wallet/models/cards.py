@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from wallet.states import (
+    NO_END,
     PLACE,
     CardEventKind,
     CardKind,
@@ -120,9 +121,17 @@ class Card(models.Model):
             models.CheckConstraint(condition=Q(state__in=CardState.values), name="card_state_known"),
             models.CheckConstraint(condition=Q(kind__in=CardKind.values), name="card_kind_known"),
             models.CheckConstraint(
-                condition=Q(kind="ecard", product__isnull=True)
-                | (~Q(kind="ecard") & Q(product__isnull=False, account__isnull=False, currency=PLACE)),
+                condition=Q(kind__in=["ecard", "prepaid"], product__isnull=True)
+                | (
+                    ~Q(kind__in=["ecard", "prepaid"])
+                    & Q(product__isnull=False, account__isnull=False, currency=PLACE)
+                ),
                 name="card_of_places_has_product",
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind="prepaid")
+                | (Q(account__isnull=False, expires_on=NO_END) & ~Q(currency=PLACE)),
+                name="prepaid_card_has_account_and_no_end",
             ),
             models.CheckConstraint(
                 condition=Q(state_when_released="")

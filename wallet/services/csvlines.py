@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from wallet.errors import ImportRefused
-from wallet.services.number import tidy_number
+from wallet.selectors.numbers import tidy_number
 from wallet.services.surname import tidy_surname
 
 MAX_LINE_BYTES = 4096

@@ -1,14 +1,10 @@
 """A card's number: sealed and bound to its row, found by a blind index, shown masked."""
 
-import re
 from dataclasses import dataclass
 from uuid import UUID
 
-from kernel.seal import blind_index, seal, unseal_text
-
-PURPOSE = "wallet.card.number"
-# How people group a number when they write it down: spaces of all kinds, hyphens and dashes, dots, strokes.
-SEPARATORS = re.compile(r"[\s\u200b\u2060\ufeff._/\-\u00ad\u2010-\u2015\u2212]+")
+from kernel.seal import seal, unseal_text
+from wallet.selectors.numbers import number_index
 
 
 @dataclass(frozen=True)
@@ -29,10 +25,6 @@ def mask(number: str) -> str:
     return number[:shown] + "X" * (len(number) - 2 * shown) + number[len(number) - shown :]
 
 
-def number_index(number: str) -> str:
-    return blind_index(number, purpose=PURPOSE)
-
-
 def seal_number(number: str, *, card_id: UUID) -> SealedNumber:
     masked = mask(number)
     return SealedNumber(
@@ -46,11 +38,6 @@ def seal_number(number: str, *, card_id: UUID) -> SealedNumber:
 def open_number(number_sealed: str, *, card_id: UUID) -> str:
     """The number in clear, for the holder's own eyes only."""
     return unseal_text(number_sealed, bound_to=binding(card_id))
-
-
-def tidy_number(text: str) -> str:
-    """A number as it was typed or printed, without what only groups it, in capitals."""
-    return SEPARATORS.sub("", text).upper()
 
 
 def in_groups(number: str, size: int = 4) -> str:

@@ -7,8 +7,9 @@ from django.db import transaction
 
 from kernel.seal import unseal_text
 from wallet.models import PrintedCard
+from wallet.selectors.numbers import number_index, tidy_number
 from wallet.services.block import block_card
-from wallet.services.number import mask, number_index, tidy_number
+from wallet.services.number import mask
 from wallet.states import PRINTED_MACHINE, PrintedState
 
 

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from kernel.calendar import end_of_day
 from ledger.services.open_credited import OpenRequest, open_credited
 from outbox.services.enqueue import JobRequest, enqueue_many
 from wallet.issuers.base import IssuedNumber, issuer_named
 from wallet.models import Card, CardEvent, IssueIntent
 from wallet.services.placecard import opening_of, put_number, put_places
+from wallet.services.prepaid import add_cvcs, end_of_life
 from wallet.services.rows import insert_cards
-from wallet.states import CardEventKind, CardState, Hold
+from wallet.states import CardEventKind, CardKind, CardState, Hold
 
 ISSUED_JOB = "wallet.card_issued"
 DRAW_JOB = "wallet.draw_cards"
@@ -27,8 +27,10 @@ def record_cards(issued: Sequence[Issued], *, at: datetime) -> None:
     if not issued:
         return
     cards = [_card(intent, number, at) for intent, number in issued]
-    _open_and_credit(cards, [number for _, number in issued], at=at)
+    numbers = [number for _, number in issued]
+    _open_and_credit(cards, numbers, at=at)
     insert_cards(cards)
+    add_cvcs((card, number.cvc) for card, number in zip(cards, numbers, strict=True) if number.cvc)
     _tell_born_blocked(cards, at=at)
     keys = [intent.pk for intent, _ in issued]
     for name in {card.issuer for card in cards}:
@@ -57,6 +59,8 @@ def _card(intent: IssueIntent, number: IssuedNumber, at: datetime) -> Card:
     put_number(card, number.number)
     if number.content is not None:
         put_places(card, number.content)
+    if number.cvc:
+        card.kind = CardKind.PREPAID
     return card
 
 
@@ -97,6 +101,6 @@ def _opening(card: Card, number: IssuedNumber, at: datetime) -> OpenRequest:
         amount=card.face_minor,
         kind="issue",
         at=at,
-        expires_at=end_of_day(card.expires_on),
+        expires_at=end_of_life(card),
         note=card.label,
     )

@@ -12,9 +12,9 @@ from kernel.seal import unseal_text
 from ledger.services.open_credited import open_credited
 from wallet.errors import AlreadyInWallet, CardNotRecognised
 from wallet.models import Card, CardEvent, PrintedCard
+from wallet.selectors.numbers import number_index, tidy_number
 from wallet.selectors.products import content_of
 from wallet.services.draw import order_drawing
-from wallet.services.number import number_index, tidy_number
 from wallet.services.placecard import new_place_card, opening_of
 from wallet.services.printed import printed_binding
 from wallet.services.surname import surname_index

@@ -8,8 +8,8 @@ from django.db import transaction
 from kernel.calendar import local_date
 from outbox.services.alarm import raise_alarm
 from wallet.models import StockImport, StockImportPiece, StockPool
+from wallet.selectors.numbers import number_index
 from wallet.services.csvlines import LineRefused, ParsedLine, parse_line
-from wallet.services.number import number_index
 from wallet.services.shelves import Shelf, shelf_of
 from wallet.services.stock import layout_of, lines_of
 from wallet.states import CodeState, ImportState
