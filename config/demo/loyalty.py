@@ -80,7 +80,9 @@ def fill_loyalty(cast: Cast, *, at: datetime) -> None:
 def _orders_earn(cast: Cast) -> None:
     """Orders paid before there were points to earn."""
     member_id = _member("mirabelle", cast.member)
-    paid = Order.objects.filter(customer=cast.member, state__in=PAID, organisation=cast.cse)
+    paid = Order.objects.filter(
+        customer=cast.member, state__in=PAID, organisation=cast.cse, currency="EUR", loads=None
+    )
     for order in paid.order_by("paid_at"):
         if order.paid_at is not None and not Purchase.objects.filter(ref=f"order:{order.pk}").exists():
             record_purchase(
