@@ -383,6 +383,7 @@ def test_no_page_takes_more_than_twelve_queries_with_5000_lots(client: Client, a
         address("history", "mirabelle") + "?vue=mouvements",
         address("code", "mirabelle"),
         reverse("wallet:index"),
+        reverse("home"),
     ]
     asked = {}
     for one in addresses:
