@@ -86,8 +86,10 @@ def _text(values: list[int]) -> str:
     """Code sets B and C; what we print needs no other."""
     text, letters = "", values[0] != _START_C
     for value in values[1:]:
-        if value in (_TO_A, _TO_B, _TO_C):
-            letters = value != _TO_C
-        else:
+        if letters and value == _TO_C:
+            letters = False
+        elif value in (_TO_A, _TO_B):
+            letters = True
+        else:  # within set C, 99 is two digits like any other
             text += chr(value + 32) if letters else f"{value:02d}"
     return text
