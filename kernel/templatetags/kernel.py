@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from kernel.calendar import local_date
-from kernel.money import format_minor
+from kernel.money import format_minor, format_points
 
 register = template.Library()
 
@@ -19,6 +19,12 @@ register = template.Library()
 def money(amount_minor: int, currency: str = "EUR") -> str:
     """Minor units as people read them: `{{ order.total_minor|money:"EUR" }}`."""
     return format_minor(amount_minor, currency, get_language() or "fr")
+
+
+@register.filter
+def points(points_minor: int) -> str:
+    """The bare figure; with its word: `{{ minor|money:"PTS" }}`."""
+    return format_points(points_minor, get_language() or "fr")
 
 
 @register.filter
