@@ -40,15 +40,6 @@
     label();
   }
 
-  // What the card still holds, offered after a refusal.
-  all("[data-offer]", (button) => {
-    button.hidden = false;
-    button.addEventListener("click", () => {
-      const minor = Number(button.dataset.amount);
-      fields[0].value = `${Math.floor(minor / 100)},${String(minor % 100).padStart(2, "0")}`;
-    });
-  });
-
   // One tap is one request. Its key is kept until the outcome was seen.
   all("form[data-sale]", (form) => {
     form.addEventListener("submit", (event) => {

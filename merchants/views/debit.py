@@ -1,5 +1,6 @@
 """« Débiter » (S0.3): amount and CVC, then what became of it. A tap has a key: a weak network debits once."""
 
+import re
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,8 @@ from merchants.views.journal import sale_page
 from merchants.views.words import of_sale, why_not
 from wallet.selectors.till import TillCard, till_balance
 
+OFFER = re.compile(r"[0-9]{1,10}", re.ASCII)
+
 
 @allow(Audience.TERMINAL)
 @never_cache
@@ -34,7 +37,7 @@ from wallet.selectors.till import TillCard, till_balance
 def amount(request: HttpRequest, token: str) -> HttpResponse:
     """The amount and the CVC of a card that this device was shown a moment ago."""
     found = card_behind(session_of(request), token)
-    form = DebitForm(request.POST) if request.method == "POST" else DebitForm(initial={"cle": fresh_key()})
+    form = DebitForm(_typed(request)) if request.method == "POST" else DebitForm(initial={"cle": fresh_key()})
     # First of all: whatever else is wrong by now, what was done under this key is shown.
     if request.method == "POST" and (key := _done_under(request, form)):
         return redirect("terminal:outcome", key)
@@ -70,6 +73,16 @@ def abandon(request: HttpRequest, key: UUID) -> HttpResponse:
         return redirect("terminal:outcome", key)
     messages.success(request, _("Abandonné : rien n'est débité, et rien ne le sera."))
     return redirect("terminal:start")
+
+
+def _typed(request: HttpRequest) -> dict[str, Any]:
+    """The form as it was sent; whoever takes the offer types nothing."""
+    data = request.POST.dict()
+    offered = data.get("offre", "")
+    if OFFER.fullmatch(offered):
+        whole, cents = divmod(int(offered), 100)
+        data["montant"] = f"{whole},{cents:02d}"
+    return data
 
 
 def _done_under(request: HttpRequest, form: DebitForm) -> UUID | None:

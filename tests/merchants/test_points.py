@@ -72,9 +72,9 @@ def everything() -> tuple[object, ...]:
 
 
 def test_a_customer_is_known_by_phone_loyalty_card_prepaid_card_or_code(programme, customer):  # S4.12
-    from loyalty.services.details import replace_card
+    from loyalty.services.details import link_card
 
-    replace_card(member_id=customer.pk, number="LC 4471 0098", at=timezone.now())
+    link_card(member_id=customer.pk, number="LC 4471 0098", at=timezone.now())
     card = make_card(holder=customer.user)
     spoken = customer.phone.replace("+33", "0")
     for typed in (customer.phone, spoken, " ".join(spoken), "LC44710098", number_of(card), code_of(customer)):
