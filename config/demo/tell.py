@@ -11,6 +11,7 @@ from config.demo.history import tell_history
 from config.demo.past import forget_jobs
 from config.demo.people import MEMBER, people
 from config.demo.places import describe_places, fill_wallet
+from config.demo.prepaid import tell_prepaid
 from config.demo.programme import fill_programme
 from config.demo.queue import fill_queue
 from config.demo.shop import stock_shop
@@ -35,4 +36,5 @@ def tell(*, at: datetime) -> bool:
         tell_history(cast, products, at=at)
         fill_wallet(cast, at=at)
         fill_cinema(cast, at=at)
+        tell_prepaid(cast, products, at=at)
     return True

@@ -92,6 +92,10 @@ def _places(kind: str, **fields: str) -> Arguments:
     return find
 
 
+def _prepaid(state: str) -> Arguments:
+    return _places("prepaid", state=state)
+
+
 def _membership(state: MembershipState) -> Arguments:
     def find() -> tuple[object, ...]:
         return (Membership.objects.filter(state=state, organisation__slug=CSE).latest("pk").pk,)
@@ -246,6 +250,21 @@ PAGES = (
     Opened(MEMBER, "wallet:card", "named", _places("named")),
     Opened(MEMBER, "wallet:till", "places", _places("places", issuer="places:cine-5")),
     Opened(MEMBER, "wallet:index", "only-places", query="?type=places"),
+    Opened(MEMBER, "wallet:index", "only-prepaid", query="?type=prepayees"),
+    *(
+        Opened(MEMBER, name, "prepaid", _prepaid("active"))
+        for name in (
+            "wallet:card",
+            "wallet:till",
+            "wallet:block",
+            "wallet:cvc",
+            "wallet:replace",
+            "orders:load",
+        )
+    ),
+    Opened(MEMBER, "wallet:card", "frozen", _prepaid("blocked")),
+    Opened(MEMBER, "wallet:unfreeze", "", _prepaid("blocked")),
+    Opened(MEMBER, "orders:product", "prepaid", lambda: ("carte-alpage",)),
     Opened(MEMBER, "orders:product", "places", lambda: ("cinecarte-5-places",)),
     Opened(MEMBER, "orders:pay", "", _order(OrderState.AWAITING_PAYMENT)),
     Opened(MEMBER, "orders:detail", "refused", _order(OrderState.AWAITING_PAYMENT)),
