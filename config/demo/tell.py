@@ -8,6 +8,7 @@ from django.db import transaction
 from accounts.models import User
 from config.demo.cinema import fill_cinema
 from config.demo.history import tell_history
+from config.demo.merchants import tell_merchants
 from config.demo.past import forget_jobs
 from config.demo.people import MEMBER, people
 from config.demo.places import describe_places, fill_wallet
@@ -37,4 +38,5 @@ def tell(*, at: datetime) -> bool:
         fill_wallet(cast, at=at)
         fill_cinema(cast, at=at)
         tell_prepaid(cast, products, at=at)
+        tell_merchants(cast, at=at)
     return True
