@@ -51,6 +51,11 @@
   });
   window.addEventListener("pageshow", () => all("form[data-sale]", (form) => { delete form.dataset.sent; form.removeAttribute("aria-busy"); }));
 
+  // A debit that is still under way shows itself as soon as it is done.
+  all("[data-again]", () => {
+    setInterval(() => fetch(location.href, { cache: "no-store" }).then((answer) => { if (answer.ok) location.reload(); }).catch(() => {}), 3000);
+  });
+
   const pending = sessionStorage.getItem(PENDING);
   const offline = document.querySelector("[data-offline]");
   if (offline) {

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -28,6 +29,7 @@ from merchants.views.journal import sale_page
 from merchants.views.words import of_sale, why_not
 from wallet.selectors.till import TillCard, till_balance
 
+UNDER_WAY_SECONDS = 20
 OFFER = re.compile(r"[0-9]{1,10}", re.ASCII)
 
 
@@ -96,10 +98,23 @@ def _done_under(request: HttpRequest, form: DebitForm) -> UUID | None:
 
 
 def _debit(request: HttpRequest, form: DebitForm, found: TillCard, token: str) -> HttpResponse:
-    session, data = session_of(request), form.cleaned_data
     client = _client(request, form)
     if form.errors:
         return _amount_page(request, form, found, token)
+    mark = f"merchants.tap:{key_at(session_of(request).terminal_id, form.cleaned_data['cle'])}"
+    # A copy of this tap is under way: it alone may try the CVC, and this one asks what comes of it.
+    if not cache.add(mark, 1, UNDER_WAY_SECONDS):
+        return redirect("terminal:outcome", form.cleaned_data["cle"])
+    try:
+        return _sell(request, form, found, token, client)
+    finally:
+        cache.delete(mark)
+
+
+def _sell(
+    request: HttpRequest, form: DebitForm, found: TillCard, token: str, client: Client | None
+) -> HttpResponse:
+    session, data = session_of(request), form.cleaned_data
     holder = holder_of(found, session.programme_id) if client is None else client.member
     sale = SaleRequest(
         key=key_at(session.terminal_id, data["cle"]),

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import DatabaseError, connection
+from django.test import Client
 from django.utils import timezone
 
 from kernel.errors import DomainError
@@ -24,9 +25,9 @@ from merchants.services import sell as sell_service
 from merchants.services import undo as undo_service
 from merchants.services.password import confirm_password
 from merchants.services.sell import debit_sale, merchant_account, record_sale
-from merchants.services.undo import abandon_sale
-from tests.merchants.factories import Till, make_card, make_till, request_for, sell, undo
-from tests.wallet.prepaid_factories import cvc_of
+from merchants.services.undo import ReversalRequest, abandon_sale, record_reversal
+from tests.merchants.factories import Till, at_till, make_card, make_till, request_for, sell, undo
+from tests.wallet.prepaid_factories import cvc_of, number_of
 from wallet.models import Card
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
@@ -101,15 +102,54 @@ def careless(monkeypatch: pytest.MonkeyPatch, *modules: Any) -> None:
 
 def test_one_tap_sent_32_times_at_once_debits_once_and_each_hears_the_same():  # S0.3
     till, card = opened(make_till()), make_card(10_000)
-    asked, cvc, told = request_for(till, card, 2_450), cvc_of(card), []
+    asked, told = request_for(till, card, 2_450), []
 
     def send() -> None:
-        told.append(debit_sale(sale=asked, cvc=cvc, at=timezone.now()))
+        told.append(record_sale(sale=asked, at=timezone.now()))
 
     assert storm(*[send] * 32) == {"done": 32}
     assert len(set(told)) == 1
     assert Sale.objects.count() == 1
     assert sound(till, card, 10_000)
+
+
+def test_32_copies_of_a_tap_with_its_cvc_debit_once_and_leave_the_card_good():  # S0.3, S0.7
+    """Three tries are in flight at most: the other copies are told no, and the card is not blocked by it."""
+    till, card = opened(make_till()), make_card(10_000)
+    asked, cvc = request_for(till, card, 2_450), cvc_of(card)
+    outcomes = storm(*[lambda: debit_sale(sale=asked, cvc=cvc, at=timezone.now())] * 32)
+    assert outcomes["done"] >= 1
+    assert set(outcomes) <= {"done", "CardBlocked", "CardNotUsable"}
+    assert Sale.objects.count() == 1
+    assert sound(till, card, 10_000)
+    assert debit_sale(sale=asked, cvc="", at=timezone.now()).rank == 1
+    assert sell(till, card, 100).rank == 2
+
+
+def test_eight_browsers_that_post_one_form_are_all_led_to_its_outcome():  # S0.3
+    till, card, key = opened(make_till()), make_card(10_000), uuid4()
+    found = at_till(Client(), till).post("/terminal/", {"numero": number_of(card)})
+    data = {"cle": str(key), "montant": "24,50", "cvc": cvc_of(card)}
+    told: list[str] = []
+
+    def post() -> None:
+        answer = at_till(Client(), till).post(found.headers["Location"], data)
+        told.append(answer.headers.get("Location", str(answer.status_code)))
+
+    assert storm(*[post] * 8) == {"done": 8}
+    assert set(told) == {f"/terminal/debit/{key}/"}
+    assert Sale.objects.count() == 1
+    assert sound(till, card, 10_000)
+
+
+def _reversal(till: Till, rank: int) -> ReversalRequest:
+    return ReversalRequest(
+        key=uuid4(),
+        terminal_id=till.terminal.pk,
+        device_id=till.device.pk,
+        operator_id=till.operator.pk,
+        rank=rank,
+    )
 
 
 def test_32_taps_at_one_terminal_stand_in_one_row():
@@ -159,7 +199,9 @@ def test_debits_and_cancellations_at_once_leave_one_row_of_events():
 def test_sixteen_cancellations_of_one_sale_are_one():  # S0.7
     till, card = opened(make_till()), make_card(10_000)
     sell(till, card, 100)
-    assert storm(*[lambda: undo(till, 1)] * 16) == {"done": 1, "AlreadyReversed": 15}
+    asked = [_reversal(till, 1) for _ in range(16)]
+    outcomes = storm(*[lambda r=r: record_reversal(request=r, at=timezone.now()) for r in asked])
+    assert outcomes == {"done": 1, "AlreadyReversed": 15}
     assert Transfer.objects.filter(reverses__isnull=False).count() == 1
     assert sound(till, card, 10_000)
 
@@ -180,7 +222,7 @@ def test_a_sale_that_is_no_longer_the_last_is_cancelled_only_without_the_lock(
         return last
 
     monkeypatch.setattr(undo_service, "_last_of", look_then_sell)
-    undo(till, 1)
+    record_reversal(request=_reversal(till, 1), at=timezone.now())
     assert (Sale.objects.count(), Reversal.objects.get().sale.rank) == (2, 1)
 
 
