@@ -6,18 +6,21 @@ from datetime import datetime, timedelta
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
-from django.test import TestCase, override_settings
+from django.test import Client, TestCase, override_settings
 from django.utils import timezone
 
 from accounts.models import IdentificationKey, Membership, User
 from accounts.selectors import ordering_gate
 from accounts.states import MembershipState
+from config.demo.merchants import TID
+from config.demo.past import STILL_DUE
 from config.demo.people import DIRECT_KEY, KEY, MEMBER, NEWCOMER, OPERATOR, PASSWORD, STAFF
 from config.demo.places import CARD_TO_REGISTER, NAMED_CARD_TO_REGISTER, SURNAME
 from config.demo.programme import DAYS
 from config.demo.tell import tell
 from kernel.calendar import local_date, programme_day
 from ledger.selectors import balances
+from merchants.models import Sale, Terminal
 from orders.models import Invoice, Order, Product, VatTreatment
 from orders.states import OrderState
 from outbox.models import Job
@@ -212,7 +215,23 @@ class TestStory(TestCase):
 
     def test_nothing_old_is_announced_today(self) -> None:
         waiting = Job.objects.filter(state=JobState.WAITING).values_list("kind", flat=True)
-        assert set(waiting) <= {"orders.make_invoice", "orders.make_credit_note"}
+        assert set(waiting) <= set(STILL_DUE)
+
+    def test_the_terminal_of_the_readme_opens_on_days_of_sales(self) -> None:  # S0.2
+        browser, now = Client(), timezone.now()
+        browser.post("/terminal/connexion/", {"tid": TID, "mot_de_passe": PASSWORD})
+        page = browser.get("/terminal/journal/").content.decode()
+        assert f"{TID}-000013" in page
+        sales = Sale.objects.filter(terminal__tid=TID)
+        assert [sale.at for sale in sales.order_by("rank")] == sorted(sale.at for sale in sales)
+        assert sales.filter(at__gte=now - timedelta(hours=1)).count() == 3
+        assert sales.filter(card__holder__email=MEMBER, earned_minor__gt=0).count() == 2
+        assert sales.filter(reversal__isnull=False).count() == 1
+        assert (
+            Terminal.objects.filter(activated_at=None, activation_expires_at__gt=now)
+            .exclude(tid=TID)
+            .exists()
+        )
 
 
 def test_the_command_says_how_to_sign_in(capsys: pytest.CaptureFixture[str]) -> None:
