@@ -28,7 +28,7 @@ from outbox.services.mail import queue_mail
 from tests.documents.samples import a_credit_note, a_line, a_taxed_line, a_ticket, an_ecard, an_invoice
 from tests.factories import operator as admin_person
 from tests.factories import person, sign_in
-from tests.journeys.pages import NOBODY, PAGES, TILL, till_cookies
+from tests.journeys.pages import NOBODY, PAGES, TILL, cookies_of, till_cookies
 from tests.orders.booking_rows import make_booking
 from tests.pdfs import text_of
 from tests.support import run_jobs
@@ -222,6 +222,29 @@ def test_who_is_at_a_terminal_reads_english_everywhere(story: list[str]) -> None
 
 
 @pytest.mark.django_db
+def test_who_holds_a_prepaid_card_reads_english_everywhere(story: list[str]) -> None:
+    member = User.objects.get(email=MEMBER)
+    used = Card.objects.get(holder=member, kind="prepaid", state="active").pk
+    frozen = Card.objects.get(holder=member, kind="prepaid", state="blocked").pk
+    client = Client(headers={"accept-language": "en"})
+    User.objects.filter(pk=member.pk).update(language="en")
+    client.cookies.load(cookies_of(MEMBER))
+    addresses = [
+        reverse(name, args=[used])
+        for name in ("wallet:till", "wallet:block", "wallet:cvc", "wallet:replace", "orders:load")
+    ]
+    assert leftovers(client, [*addresses, reverse("wallet:unfreeze", args=[frozen])], story) == {}
+    for address, typed in (
+        (reverse("orders:load", args=[used]), {"montant": "0"}),
+        (reverse("orders:load", args=[used]), {"montant": "2999"}),
+        (reverse("wallet:cvc", args=[used]), {"nouveau": "1"}),
+        (reverse("wallet:register"), {"type": "prepayee", "numero": "9" * 19, "cvc": "1"}),
+        (reverse("wallet:register"), {"type": "prepayee", "numero": "9" * 19, "cvc": "123"}),
+    ):
+        assert french_in(client.post(address, typed).content.decode(), story) == []
+
+
+@pytest.mark.django_db
 def test_who_books_seats_reads_english_everywhere(story: list[str]) -> None:
     member = User.objects.get(email=MEMBER)
     cinema = make_cinema(name="The Mirage")
@@ -322,6 +345,7 @@ FACTS: dict[str, Any] = {
     "reason": "Nobody knows you here.",
     "product_name": "Sports e-card",
     "amount_minor": 5000,
+    "limit_minor": 300_000,
     "total_minor": 9500,
     "saving_minor": 500,
     "currency": "EUR",
