@@ -19,7 +19,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.http import urlencode
 
 from accounts.selectors import ordering_gate, staff_scope
-from kernel.access import Audience
+from kernel.access import Audience, Door, door_kept_for
 
 logger = logging.getLogger(__name__)
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -127,7 +127,7 @@ def _operator(request: HttpRequest) -> Decision:
     return _second_factor(request, enrolled=is_mfa_enabled(request.user, ["totp", "webauthn"]))
 
 
-DOORS: dict[Audience, Callable[[HttpRequest], Decision]] = {
+DOORS: dict[Audience, Door] = {
     Audience.PUBLIC: _public,
     Audience.SERVICE: _public,  # machines sign each request; their view verifies it
     Audience.ANONYMOUS: _anonymous,
@@ -159,7 +159,11 @@ class AccessMiddleware:
         if audience is None:
             logger.error("view without an audience: %s", request.resolver_match)
             raise PermissionDenied
-        return DOORS[audience](request)
+        door = DOORS.get(audience) or door_kept_for(audience)
+        if door is None:
+            logger.error("nobody keeps the door of %s", audience)
+            raise PermissionDenied
+        return door(request)
 
 
 class LanguageMiddleware:

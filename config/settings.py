@@ -82,6 +82,7 @@ INSTALLED_APPS = [
     "accounts",
     "wallet",
     "loyalty",
+    "merchants",
     "orders",
     *(["sandbox"] if SANDBOX else []),
 ]
@@ -236,6 +237,12 @@ ACCOUNT_RATE_LIMITS = {
     "loyalty_codes": env.str("LOYALTY_CODES_RATE", "10/h/user,30/h/ip"),
     "loyalty_confirm": env.str("LOYALTY_TRIES_RATE", "30/h/user,100/h/ip"),
     "loyalty_pay": env.str("LOYALTY_PAY_RATE", "20/m/user"),
+    # `key` is the terminal's name as it was typed, or the device: see docs/merchants.md.
+    "terminal_sign_in": env.str("TERMINAL_SIGN_IN_RATE", "20/m/ip,200/h/ip"),
+    "terminal_activate": env.str("TERMINAL_ACTIVATION_RATE", "5/m/ip,20/h/ip,5/h/key"),
+    "terminal_card": env.str("TERMINAL_CARD_RATE", "40/m/key"),
+    "terminal_client": env.str("TERMINAL_CLIENT_RATE", "10/m/key,60/h/key"),
+    "terminal_receipt": env.str("TERMINAL_RECEIPT_RATE", "10/m/key,100/h/key"),
     "scan_card": env.str("CARD_PHOTOS_RATE", "10/m/user,100/h/user,20/m/ip"),
 }
 MFA_ADAPTER = "accounts.adapter.MfaAdapter"
@@ -354,6 +361,9 @@ PREPAID_CURRENCY = env.str("PREPAID_CURRENCY", "CHF")
 PREPAID_MIN_LOAD = env.int("PREPAID_MIN_LOAD", 3_000)
 PREPAID_MAX_BALANCE = env.int("PREPAID_MAX_BALANCE", 300_000)
 PREPAID_LOADS = env.list("PREPAID_LOADS", cast=int, default=[3_000, 5_000, 10_000, 20_000])
+
+# Merchants' terminals: how long somebody stays signed in on a device.
+TERMINAL_SESSION_HOURS = env.int("TERMINAL_SESSION_HOURS", 14)
 
 # Giving a card away
 CLAIM_LINK_DAYS = env.int("CLAIM_LINK_DAYS", 30)

@@ -19,6 +19,7 @@ urlpatterns = [
     path("fidelite/", include("loyalty.urls")),
     path("cinema/", include("wallet.urls_cinema")),
     path("cinema/", include("orders.urls_booking")),
+    path("terminal/", include("merchants.urls")),
     path("admin/", admin.site.urls),
     *([path("sandbox/", include("sandbox.urls"))] if settings.SANDBOX else []),
 ]

@@ -4,7 +4,11 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from django.http import HttpRequest, HttpResponse
+
 View = TypeVar("View", bound=Callable[..., Any])
+# Looks at a request before its view runs: None lets it in, anything else is the answer instead.
+Door = Callable[[HttpRequest], HttpResponse | None]
 
 
 class Audience(StrEnum):
@@ -16,6 +20,7 @@ class Audience(StrEnum):
     MEMBER = "member"  # e-mail validated and approved by a CSE: may order (S3.2)
     CSE_STAFF = "cse_staff"  # staff of a CSE, with a second factor
     OPERATOR = "operator"  # our own staff: Django admin and the key-0 queue
+    TERMINAL = "terminal"  # a merchant's device with somebody signed in; no account of the portal
     SERVICE = "service"  # machines that sign their requests (webhooks)
 
 
@@ -27,3 +32,16 @@ def allow(audience: Audience) -> Callable[[View], View]:
         return view
 
     return mark
+
+
+_doors: dict[Audience, Door] = {}
+
+
+def keep_door(audience: Audience, door: Door) -> None:
+    """A room above `accounts` says how its own audience is recognised, once, when its app is ready."""
+    _doors[audience] = door
+
+
+def door_kept_for(audience: Audience) -> Door | None:
+    """The door that a room keeps for `audience`; None when nobody does, and nobody enters."""
+    return _doors.get(audience)

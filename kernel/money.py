@@ -11,7 +11,7 @@ from moneyed import Money
 BASIS = 10_000
 PLACE = "PLACE"  # The unit of cinema places: no currency, and one place is one minor unit.
 POINTS = "PTS"  # The unit of loyalty points: no currency either; hundredths.
-LOCALES = {"fr": "fr_FR", "en": "en_GB", "de": "de_CH"}
+LOCALES = {"fr": "fr_FR", "en": "en_GB", "de": "de_CH", "it": "it_CH"}
 
 
 def price_after_discount(face_minor: int, quantity: int, rate_bp: int) -> int:

@@ -8,6 +8,7 @@ from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from kernel.errors import DomainError
+from kernel.forms import parse_amount
 from kernel.money import format_minor
 from orders.errors import (
     AmountOffStep,
@@ -21,11 +22,9 @@ from orders.errors import (
 from orders.models import Product
 from orders.services.cart import check_amount, check_quantity
 
-# Only the digits 0 to 9: `\d` and int() would also take other scripts' digits, which people can't check.
-_AMOUNT = re.compile(r"(?P<whole>[0-9]{1,15})(?:[.,](?P<cents>[0-9]+))?")
-_NEGATIVE = re.compile(r"[-−–][0-9]+(?:[.,][0-9]+)?")
 _SPACES = re.compile(r"[\s\u00a0\u202f]+")
 EVERYTHING = 2**62
+# Only the digits 0 to 9: `\d` and int() would also take other scripts' digits, which people can't check.
 _QUANTITY = re.compile(r"[0-9]{1,9}")
 
 
@@ -66,22 +65,6 @@ class Wording:
             case ProductUnavailable():
                 return None, gettext("Ce produit n'est plus en vente.")
         raise refusal
-
-
-def parse_amount(text: str) -> int:
-    """`12,50`, `12.50` or `1 200 €` as minor units; `ValidationError` says what is wrong."""
-    bare = _SPACES.sub("", text).removesuffix("€").removesuffix("EUR")
-    if _NEGATIVE.fullmatch(bare):
-        raise forms.ValidationError(gettext("Le montant doit être positif."))
-    found = _AMOUNT.fullmatch(bare)
-    if not found:
-        raise forms.ValidationError(
-            gettext("Écrivez le montant avec les chiffres 0 à 9, par exemple 50 ou 12,50.")
-        )
-    cents = found["cents"] or ""
-    if len(cents) > 2:
-        raise forms.ValidationError(gettext("Pas plus de deux chiffres après la virgule."))
-    return int(found["whole"]) * 100 + int(cents.ljust(2, "0"))
 
 
 def parse_quantity(text: str) -> int:

@@ -33,6 +33,7 @@
         number.value = found;
         number.focus();
         said.textContent = said.dataset.found;
+        if ("scanSend" in box.dataset) number.form.requestSubmit();
         return;
       }
       await new Promise((done) => setTimeout(done, 150));

@@ -1,7 +1,7 @@
-"""The ledger's and loyalty's triggers refuse what Django's `flush` does between tests: take them away for
-the moment.
+"""The triggers of ledger, loyalty and merchants refuse what Django's `flush` does between tests: take them
+away for the moment.
 
-`flush` ends with `post_migrate`, which puts them back (see `ledger.receivers`, `loyalty.receivers`).
+`flush` ends with `post_migrate`, which puts them back (see `receivers.py` of each).
 """
 
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from django.db import connections
 
 from ledger import rules
 from loyalty import guards
+from merchants import rules as sale_rules
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -25,6 +26,8 @@ def _let_tests_flush() -> Iterator[None]:
             rules.remove(connection)
         if guards.tables_exist(connection):
             guards.remove(connection)
+        if sale_rules.tables_exist(connection):
+            sale_rules.remove(connection)
         handle(self, **options)
 
     with pytest.MonkeyPatch.context() as patch:

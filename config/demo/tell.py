@@ -13,6 +13,7 @@ from config.demo.cinema import fill_cinema
 from config.demo.help import fill_help
 from config.demo.history import tell_history
 from config.demo.loyalty import fill_loyalty, loyalty_is_told, open_loyalty
+from config.demo.merchants import tell_merchants
 from config.demo.past import forget_jobs
 from config.demo.people import MEMBER, known_people, people
 from config.demo.places import describe_places, fill_wallet
@@ -47,6 +48,7 @@ def tell(*, at: datetime) -> bool:
         fill_loyalty(cast, at=at)
         fill_cinema(cast, at=at)
         tell_prepaid(cast, products, at=at)
+        tell_merchants(cast, at=at)
     return True
 
 

@@ -7,12 +7,14 @@ from uuid import uuid4
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
-from django.test import TestCase, override_settings
+from django.test import Client, TestCase, override_settings
 from django.utils import timezone
 
 from accounts.models import IdentificationKey, Membership, User
 from accounts.selectors import ordering_gate
 from accounts.states import MembershipState
+from config.demo.merchants import TID
+from config.demo.past import STILL_DUE
 from config.demo.people import DIRECT_KEY, KEY, MEMBER, NEWCOMER, OPERATOR, PASSWORD, STAFF
 from config.demo.places import CARD_TO_REGISTER, NAMED_CARD_TO_REGISTER, SURNAME
 from config.demo.programme import DAYS
@@ -35,6 +37,7 @@ from loyalty.selectors.page import loyalty_overview
 from loyalty.selectors.programmes import programme_of_organisation
 from loyalty.services.replay import replay_version
 from loyalty.services.rewards import claim_reward
+from merchants.models import Sale, Terminal
 from orders.models import Invoice, Order, Product, VatTreatment
 from orders.states import OrderState
 from outbox.models import Job
@@ -153,7 +156,7 @@ class TestStory(TestCase):
     def test_the_member_has_points_of_every_kind(self) -> None:  # S4.14
         now = timezone.now()
         mine = {row.programme.slug: row for row in Member.objects.filter(user__email=MEMBER)}
-        assert set(mine) == {"mirabelle", "croissant", "cinema"}
+        assert set(mine) == {"mirabelle", "croissant", "cinema", "vergers"}
         seen = {slug: loyalty_overview(row, at=now, language="fr") for slug, row in mine.items()}
         shop, cafe, cinema = seen["mirabelle"], seen["croissant"], seen["cinema"]
         assert shop.available_minor > 15_00
@@ -283,11 +286,23 @@ class TestStory(TestCase):
 
     def test_nothing_old_is_announced_today(self) -> None:
         waiting = Job.objects.filter(state=JobState.WAITING).values_list("kind", flat=True)
-        assert set(waiting) <= {
-            "orders.make_invoice",
-            "orders.make_credit_note",
-            "wallet.draw_prepaid_sheet",
-        }
+        assert set(waiting) <= set(STILL_DUE)
+
+    def test_the_terminal_of_the_readme_opens_on_days_of_sales(self) -> None:  # S0.2
+        browser, now = Client(), timezone.now()
+        browser.post("/terminal/connexion/", {"tid": TID, "mot_de_passe": PASSWORD})
+        page = browser.get("/terminal/journal/").content.decode()
+        assert f"{TID}-000013" in page
+        sales = Sale.objects.filter(terminal__tid=TID)
+        assert [sale.at for sale in sales.order_by("rank")] == sorted(sale.at for sale in sales)
+        assert sales.filter(at__gte=now - timedelta(hours=1)).count() == 3
+        assert sales.filter(card__holder__email=MEMBER, earned_minor__gt=0).count() == 2
+        assert sales.filter(reversal__isnull=False).count() == 1
+        assert (
+            Terminal.objects.filter(activated_at=None, activation_expires_at__gt=now)
+            .exclude(tid=TID)
+            .exists()
+        )
 
 
 def test_data_of_a_release_without_points_gains_them_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -296,6 +311,7 @@ def test_data_of_a_release_without_points_gains_them_once(monkeypatch: pytest.Mo
         older.setattr("config.demo.tell.open_loyalty", lambda *_, **__: None)
         older.setattr("config.demo.tell.fill_loyalty", lambda *_, **__: None)
         older.setattr("config.demo.tell.fill_cinema", lambda *_, **__: None)
+        older.setattr("config.demo.tell.tell_merchants", lambda *_, **__: None)
         tell(at=now)
     assert not Member.objects.exists()
     assert not tell(at=now)

@@ -4,6 +4,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone, translation
 
 from accounts.services.demo import DEMO_TOTP_SECRET
+from config.demo.merchants import TID
 from config.demo.people import DIRECT_KEY, KEY, MEMBER, NEWCOMER, OPERATOR, PASSWORD, STAFF
 from config.demo.places import CARD_TO_REGISTER, NAMED_CARD_TO_REGISTER, SURNAME
 from config.demo.prepaid import prepaid_to_register
@@ -26,5 +27,6 @@ class Command(BaseCommand):
                 f"  {STAFF} second factor: {DEMO_TOTP_SECRET}\n"
                 f"  keys {KEY} (needs approval), {DIRECT_KEY} (approves at once)\n"
                 f"  cinema cards to register: {CARD_TO_REGISTER}; {NAMED_CARD_TO_REGISTER} named {SURNAME}\n"
-                f"  prepaid card to register: {prepaid_to_register()}"
+                f"  prepaid card to register: {prepaid_to_register()}\n"
+                f"  terminal {TID}: {PASSWORD}"
             )

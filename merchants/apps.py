@@ -1,0 +1,20 @@
+from django.apps import AppConfig
+from django.core.checks import register
+from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy as _
+
+
+class MerchantsConfig(AppConfig):
+    name = "merchants"
+    verbose_name = _("Commerçants")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from kernel.access import Audience, keep_door
+        from merchants.checks import sales_are_guarded
+        from merchants.doors import terminal_door
+        from merchants.receivers import guard_sales
+
+        keep_door(Audience.TERMINAL, terminal_door)
+        register(sales_are_guarded)
+        post_migrate.connect(guard_sales, sender=self)

@@ -1,0 +1,108 @@
+"""The database's own word: a merchant has one contract a day at most, and what a terminal did never changes.
+
+In the manner of `orders.rules`: installed by the second migration, put back after every `migrate`, verified
+at start-up by `merchants.checks`. Ids stand in PostgreSQL's constraint as ranges of one, so that no extension
+is needed.
+"""
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+CONTRACTS = "merchants_contract"
+# A reversal is a row of its own, and so is a key given up: nothing of a sale is ever edited.
+APPEND_ONLY = ("merchants_sale", "merchants_reversal", "merchants_abandonedkey")
+_REFUSE = """
+CREATE OR REPLACE FUNCTION merchants_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% refused on %', TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
+END
+$$;
+"""
+_EXCLUDE = f"""
+ALTER TABLE {CONTRACTS} ADD CONSTRAINT merchants_contracts_share_no_day EXCLUDE USING gist (
+    int8range(merchant_id, merchant_id, '[]') WITH &&,
+    daterange(starts_on, ends_on, '[]') WITH &&
+)
+"""
+_SHARES_A_DAY = f"""
+BEGIN
+    SELECT RAISE(ABORT, 'merchants_contracts_share_no_day') FROM {CONTRACTS} other
+    WHERE other.merchant_id = NEW.merchant_id
+    AND (NEW.ends_on IS NULL OR other.starts_on <= NEW.ends_on)
+    AND (other.ends_on IS NULL OR other.ends_on >= NEW.starts_on)
+"""  # noqa: S608 - only our own names are put in
+
+
+def install(connection: BaseDatabaseWrapper) -> list[str]:
+    """Create what `missing` names, and return it."""
+    absent = missing(connection)
+    statements = _statements(connection.vendor)
+    with connection.cursor() as cursor:
+        for name in absent:
+            cursor.execute(statements[name])
+    return absent
+
+
+def remove(connection: BaseDatabaseWrapper) -> None:
+    """Take the triggers away. For emptying a test database; nothing in the product calls this."""
+    with connection.cursor() as cursor:
+        for name, (table, _) in _triggers().items():
+            on_table = f" ON {table}" if connection.vendor == "postgresql" else ""
+            cursor.execute(f"DROP TRIGGER IF EXISTS {name}{on_table}")
+
+
+def missing(connection: BaseDatabaseWrapper) -> list[str]:
+    """Names of rules that the database lacks; none before the tables exist."""
+    if not tables_exist(connection):
+        return []
+    present = _on_postgresql(connection) if connection.vendor == "postgresql" else _on_sqlite(connection)
+    return [name for name in _statements(connection.vendor) if name not in present]
+
+
+def tables_exist(connection: BaseDatabaseWrapper) -> bool:
+    return {CONTRACTS, *APPEND_ONLY} <= set(connection.introspection.table_names())
+
+
+def _triggers() -> dict[str, tuple[str, str]]:
+    """Trigger name to table and operation."""
+    return {
+        f"{table}_refuses_{operation.lower()}": (table, operation)
+        for table in APPEND_ONLY
+        for operation in ("UPDATE", "DELETE")
+    }
+
+
+def _statements(vendor: str) -> dict[str, str]:
+    """Everything to install, in order."""
+    if vendor == "postgresql":
+        return {"merchants_refuse": _REFUSE, "merchants_contracts_share_no_day": _EXCLUDE} | {
+            name: f"CREATE OR REPLACE TRIGGER {name} BEFORE {operation} ON {table} "
+            "FOR EACH ROW EXECUTE FUNCTION merchants_refuse()"
+            for name, (table, operation) in _triggers().items()
+        }
+    shares = {
+        "merchants_contract_insert": f"BEFORE INSERT ON {CONTRACTS} {_SHARES_A_DAY}; END",
+        "merchants_contract_update": f"BEFORE UPDATE ON {CONTRACTS} {_SHARES_A_DAY} "
+        "AND other.id <> OLD.id; END",
+    }
+    return {name: f"CREATE TRIGGER {name} {body}" for name, body in shares.items()} | {
+        name: f"CREATE TRIGGER {name} BEFORE {operation} ON {table} "
+        f"BEGIN SELECT RAISE(ABORT, '{operation} refused on {table}'); END"
+        for name, (table, operation) in _triggers().items()
+    }
+
+
+def _on_postgresql(connection: BaseDatabaseWrapper) -> set[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT proname FROM pg_proc WHERE proname = 'merchants_refuse' "
+            "UNION SELECT conname FROM pg_constraint WHERE conrelid = %s::regclass "
+            "UNION SELECT tgname FROM pg_trigger WHERE tgname LIKE 'merchants%%' AND tgenabled <> 'D'",
+            [CONTRACTS],
+        )
+        return {name for (name,) in cursor.fetchall()}
+
+
+def _on_sqlite(connection: BaseDatabaseWrapper) -> set[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+        return {name for (name,) in cursor.fetchall()}
