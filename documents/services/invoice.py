@@ -23,10 +23,18 @@ class InvoiceKind(StrEnum):
 
 
 class VatTreatment(StrEnum):
-    """When VAT falls due on a voucher; the same codes as the product's field."""
+    """When VAT falls due: on vouchers by the codes of the product's field, on a service when rendered."""
 
     MULTI_PURPOSE = "mpv"
     SINGLE_PURPOSE = "spv"
+    SERVICE = "service"
+
+
+class PaymentMeans(StrEnum):
+    """UNTDID 4461, as far as we are paid."""
+
+    BANK_CARD = "48"
+    OFFSET = "97"  # kept back from what we owe the buyer
 
 
 class VatCategory(StrEnum):
@@ -104,6 +112,12 @@ class InvoiceData:
     paid_at: datetime | None = None
     preceding: PrecedingInvoice | None = None
     language: str = "fr"
+    payment_means: PaymentMeans = PaymentMeans.BANK_CARD
+
+    @property
+    def is_service(self) -> bool:
+        """Whether it is for our services, and not for vouchers."""
+        return all(line.vat_treatment == VatTreatment.SERVICE for line in self.lines)
 
     @property
     def is_credit_note(self) -> bool:
@@ -180,7 +194,7 @@ def check_complete(invoice: InvoiceData) -> None:
         "a line that is not positive": any(line.quantity < 1 or line.face_minor < 1 for line in lines),
         "a price outside 0..face value": any(not 0 <= line.price_minor <= line.gross_minor for line in lines),
         "VAT on a multi-purpose voucher": any(line.vat_rate_bp and _multi_purpose(line) for line in lines),
-        "no VAT rate on a single-purpose voucher": any(
+        "no VAT rate on a taxed line": any(
             line.vat_rate_bp < 1 and not _multi_purpose(line) for line in lines
         ),
         "a seller without name, SIRET or VAT number": not (
