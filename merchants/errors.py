@@ -131,7 +131,11 @@ class VatRateUnknown(DomainError):
 
 
 class NothingToPay(DomainError):
-    """No statement in this currency waits for its payment, or none to an IBAN that exists."""
+    """No statement waits for its payment, or none to an IBAN that exists; `left_out` are their numbers."""
+
+    def __init__(self, left_out: tuple[str, ...] = ()) -> None:
+        super().__init__(", ".join(left_out))
+        self.left_out = left_out
 
 
 class PayerUnknown(DomainError):

@@ -113,8 +113,8 @@ def test_without_a_commission_there_is_no_invoice():
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    commission=st.integers(-10**6, 10**6),
-    fees=st.integers(-10**5, 10**5),
+    commission=st.integers(-(10**6), 10**6),
+    fees=st.integers(-(10**5), 10**5),
     vat_bp=st.sampled_from([810, 2_000, 250]),
 )
 def test_lines_add_up_to_the_statement_to_the_cent(commission, fees, vat_bp):
