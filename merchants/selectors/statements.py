@@ -44,6 +44,10 @@ class DayLine:
     reversals: int
     reversals_minor: int
 
+    @property
+    def net_minor(self) -> int:
+        return self.sales_minor - self.reversals_minor
+
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
