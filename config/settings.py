@@ -356,6 +356,7 @@ BOOKING_MAX_SEATS = env.int("BOOKING_MAX_SEATS", 10)
 PREPAID_CURRENCY = env.str("PREPAID_CURRENCY", "CHF")
 PREPAID_MIN_LOAD = env.int("PREPAID_MIN_LOAD", 3_000)
 PREPAID_MAX_BALANCE = env.int("PREPAID_MAX_BALANCE", 300_000)
+PREPAID_LOADS = env.list("PREPAID_LOADS", cast=int, default=[3_000, 5_000, 10_000, 20_000])
 
 # Merchants' terminals: how long somebody stays signed in on a device.
 TERMINAL_SESSION_HOURS = env.int("TERMINAL_SESSION_HOURS", 14)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -64,7 +65,7 @@ class ProductForm(forms.ModelForm):
         name: str = self.cleaned_data["issuer"]
         if not issuer_exists(name):
             raise forms.ValidationError(
-                gettext("Cet émetteur n'existe pas : « own », « stock:<stock> » ou « places:<type> ».")
+                gettext("Cet émetteur n'existe pas : own, prepaid, stock:<stock> ou places:<type>.")
             )
         return name
 
@@ -77,11 +78,28 @@ class ProductForm(forms.ModelForm):
                 self.add_error(
                     "presets", gettext("Hors des limites ou du pas : %(wrong)s") % {"wrong": wrong}
                 )
+        self._check_prepaid(data)
         if data.get("vat_treatment") == "mpv" and data.get("vat_rate_bp"):
             self.add_error("vat_rate_bp", gettext("Un bon à usages multiples n'a pas de TVA à la vente."))
         if data.get("vat_treatment") == "spv" and not data.get("vat_rate_bp"):
             self.add_error("vat_rate_bp", gettext("Un bon à usage unique a un taux de TVA."))
         return data
+
+    def _check_prepaid(self, data: dict[str, Any]) -> None:
+        """A prepaid card is in its currency, worth a load at least and its limit at most (S0.1)."""
+        if data.get("issuer") != "prepaid":
+            return
+        least, most = settings.PREPAID_MIN_LOAD, settings.PREPAID_MAX_BALANCE
+        if data.get("currency") != settings.PREPAID_CURRENCY:
+            self.add_error(
+                "currency",
+                gettext("Une carte prépayée est en %(currency)s.") % {"currency": settings.PREPAID_CURRENCY},
+            )
+        for name in ("min_minor", "max_minor"):
+            if data.get(name) and not least <= data[name] <= most:
+                self.add_error(
+                    name, gettext("De %(least)s à %(most)s centimes.") % {"least": least, "most": most}
+                )
 
 
 class AgreementForm(forms.ModelForm):

@@ -27,6 +27,7 @@ class Artwork(models.TextChoices):
     SPORT = "sport", _("Sport")
     CULTURE = "culture", _("Culture")
     CINEMA = "cinema", _("Cinéma")
+    ALPINE = "alpine", _("Alpage")
 
 
 class Product(models.Model):  # type: ignore[django-manager-missing]
@@ -74,6 +75,11 @@ class Product(models.Model):  # type: ignore[django-manager-missing]
     def holds_places(self) -> bool:
         """Its cards hold cinema places; what is paid for them is no value of theirs (S2.2)."""
         return self.issuer.startswith("places:")
+
+    @property
+    def is_endless(self) -> bool:
+        """Prepaid cards are good for ever (S0.1)."""
+        return self.issuer == "prepaid"
 
 
 class DiscountAgreement(models.Model):
@@ -133,6 +139,15 @@ class Order(models.Model):
         blank=True,
         related_name="+",
     )
+    # The prepaid card that it loads; such an order never was a cart either (S0.1).
+    loads = models.ForeignKey(
+        "wallet.Card",
+        verbose_name=_("carte rechargée"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+    )
     state = models.CharField(_("état"), max_length=20, choices=OrderState, default=OrderState.CART)
     version = models.PositiveIntegerField(_("version"), default=1)  # grows with each change of the cart
     currency = models.CharField(_("devise"), max_length=3, default="EUR")
@@ -168,6 +183,10 @@ class Order(models.Model):
                 condition=Q(state="cart")
                 | Q(placed_at__isnull=False, terms__isnull=False, terms_accepted_at__isnull=False),
                 name="placed_order_accepted_terms",
+            ),
+            models.CheckConstraint(
+                condition=Q(loads__isnull=True) | (Q(booking__isnull=True) & ~Q(state="cart")),
+                name="load_is_no_cart_and_no_booking",
             ),
         ]
         indexes = [

@@ -159,7 +159,7 @@ class CartView:
 # By hand: the ORM takes ten times as long to word this as the database to answer. Each row is a product
 # without its long texts, and the line that sells it.
 _LINES = """
-SELECT p.id, p.slug, p.name, p.name_fr, p.name_en, p.artwork, p.max_quantity, p.validity_months,
+SELECT p.id, p.slug, p.name, p.name_fr, p.name_en, p.artwork, p.max_quantity, p.validity_months, p.issuer,
     l.id AS line_id, l.face_minor, l.quantity, l.rate_bp, l.price_minor, l.previous_price_minor,
     o.id AS order_id, o.version AS order_version, o.currency AS order_currency
 FROM orders_order o
@@ -176,7 +176,8 @@ def cart_view(customer_id: int, *, at: datetime) -> CartView:
     if not rows:
         return CartView(None, 0, (), None)
     first = rows[0]
-    soonest = min(last_valid_day(local_date(at), row.validity_months) for row in rows)
+    ends = [last_valid_day(local_date(at), row.validity_months) for row in rows if not row.is_endless]
+    soonest = min(ends, default=None)
     lines = tuple(_line(row) for row in rows)
     return CartView(first.order_id, first.order_version, lines, soonest, first.order_currency)
 
@@ -233,11 +234,12 @@ def _with_dispute(orders: QuerySet[Order]) -> QuerySet[Order]:
 
 _PLACED = [state for state in OrderState if state != OrderState.CART]
 _ORDERS = f"""
-SELECT id, booking_id, state, currency, total_minor, placed_at, paid_at, {_LAST_STATE} AS payment_state
+SELECT id, booking_id, loads_id, state, currency, total_minor, placed_at, paid_at,
+    {_LAST_STATE} AS payment_state
 FROM orders_order WHERE customer_id = %s AND id < %s AND state IN ({{states}}) ORDER BY id DESC LIMIT %s
 """  # noqa: S608 - no value is put in
 _ORDER = f"""
-SELECT orders_order.id, booking_id, state, currency, face_minor, total_minor, placed_at, paid_at,
+SELECT orders_order.id, booking_id, loads_id, state, currency, face_minor, total_minor, placed_at, paid_at,
     fulfilled_at, cards_expected_from, cards_expected_until, t.number AS terms_number,
     {_LAST_STATE} AS payment_state, {_PAID_WITH} AS payment_label, {_CONTESTED} AS contested
 FROM orders_order LEFT JOIN orders_termsversion t ON t.id = terms_id

@@ -1,7 +1,7 @@
 from django.urls import include, path, register_converter
 
 from orders.urls_payment import payment_patterns
-from orders.views import cart, home, orders, shop
+from orders.views import cart, home, load, orders, shop
 
 
 class OrderNumber:
@@ -24,6 +24,7 @@ shop_patterns = [
     path("boutique/<slug:slug>/prix/", shop.price, name="price"),
     path("conditions/", shop.terms, name="terms"),
     path("conditions/<int:number>/", shop.terms, name="terms_version"),
+    path("portefeuille/<uuid:card_id>/recharger/", load.load, name="load"),
     path("panier/", cart.cart, name="cart"),
     path("panier/lignes/<int:pk>/", cart.cart_line, name="line"),
     path("panier/commander/", cart.checkout, name="checkout"),

@@ -40,15 +40,6 @@
     label();
   }
 
-  // What the card still holds, offered after a refusal.
-  all("[data-offer]", (button) => {
-    button.hidden = false;
-    button.addEventListener("click", () => {
-      const minor = Number(button.dataset.amount);
-      fields[0].value = `${Math.floor(minor / 100)},${String(minor % 100).padStart(2, "0")}`;
-    });
-  });
-
   // One tap is one request. Its key is kept until the outcome was seen.
   all("form[data-sale]", (form) => {
     form.addEventListener("submit", (event) => {
@@ -59,6 +50,11 @@
     });
   });
   window.addEventListener("pageshow", () => all("form[data-sale]", (form) => { delete form.dataset.sent; form.removeAttribute("aria-busy"); }));
+
+  // A debit that is still under way shows itself as soon as it is done.
+  all("[data-again]", () => {
+    setInterval(() => fetch(location.href, { cache: "no-store" }).then((answer) => { if (answer.ok) location.reload(); }).catch(() => {}), 3000);
+  });
 
   const pending = sessionStorage.getItem(PENDING);
   const offline = document.querySelector("[data-offline]");

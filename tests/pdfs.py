@@ -6,10 +6,12 @@ import pypdfium2
 from pypdf import PdfReader
 
 
-def page_png(pdf: bytes, *, page: int = 0, dpi: int = 150) -> bytes:
-    """One page as people see it."""
+def page_png(pdf: bytes, *, page: int = 0, dpi: int = 150, right_half: bool = False) -> bytes:
+    """One page, or its right half, as people see it."""
     document = pypdfium2.PdfDocument(pdf)
     picture = document[page].render(scale=dpi / 72).to_pil()
+    if right_half:
+        picture = picture.crop((picture.width // 2, 0, picture.width, picture.height))
     target = io.BytesIO()
     picture.save(target, "PNG")
     return target.getvalue()

@@ -89,6 +89,18 @@ class CardBlocked(DomainError):
     """Three wrong CVC in a row blocked the card until its holder unblocks it (S0.7)."""
 
 
+class CvcShown(DomainError):
+    """The CVC was shown before: whoever forgot it draws another."""
+
+
+class LoadOverLimit(DomainError):
+    """The balance would pass its limit (S0.1); `room` (minor units) may still be loaded."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__(f"room: {room}")
+        self.room = room
+
+
 class ForeignCurrency(DomainError):
     """The card holds another currency than the one asked for. The message is the card's."""
 

@@ -41,15 +41,21 @@ class SendForm(forms.Form):
 CARD_NUMBER = re.compile(r"[0-9A-Z]{8,40}", re.ASCII)
 LONGEST_TYPED = 100
 NUMBER_FORM = _("Le numéro compte 8 à 40 chiffres ou lettres, de 0 à 9 et de A à Z.")
-KINDS = {"places": CardKind.PLACES, "nominative": CardKind.NAMED}
+KINDS = {"places": CardKind.PLACES, "nominative": CardKind.NAMED, "prepayee": CardKind.PREPAID}
+CVC = re.compile(r"[0-9]{3}", re.ASCII)
 
 
 class RegisterForm(forms.Form):
-    """« Enregistrer une carte »: the type first, then the number; for a named card the surname too (S2.1)."""
+    """« Enregistrer une carte »: the type first, then the number; for a named card the surname too (S2.1),
+    for a prepaid one the CVC (S0)."""
 
     type = forms.ChoiceField(
         label=_("Type de carte"),
-        choices=[("places", _("Carte place(s)")), ("nominative", _("Carte nominative"))],
+        choices=[
+            ("places", _("Carte place(s)")),
+            ("nominative", _("Carte nominative")),
+            ("prepayee", _("Carte prépayée")),
+        ],
         error_messages={"required": _("Choisissez le type de carte.")},
     )
     numero = forms.CharField(
@@ -73,6 +79,14 @@ class RegisterForm(forms.Form):
         help_text=_("Pour une carte nominative : tel qu'il est imprimé sur la carte."),
     )
 
+    cvc = forms.CharField(
+        label=_("CVC"),
+        required=False,
+        max_length=20,
+        widget=forms.TextInput({"class": "digits", "autocomplete": "off", "inputmode": "numeric"}),
+        help_text=_("Pour une carte prépayée : les trois chiffres sous le code QR."),
+    )
+
     def clean_numero(self) -> str:
         number = tidy_number(self.cleaned_data["numero"])
         if not CARD_NUMBER.fullmatch(number):
@@ -83,11 +97,17 @@ class RegisterForm(forms.Form):
         data: dict[str, Any] = self.cleaned_data
         if self.named and "nom" in data and not tidy_surname(data["nom"]):
             self.add_error("nom", gettext("Saisissez le nom de famille imprimé sur la carte."))
+        if self.prepaid and "cvc" in data and not CVC.fullmatch(data["cvc"].strip()):
+            self.add_error("cvc", gettext("Saisissez les trois chiffres du CVC."))
         return data
 
     @property
     def named(self) -> bool:
         return self["type"].value() == "nominative"
+
+    @property
+    def prepaid(self) -> bool:
+        return self["type"].value() == "prepayee"
 
     @property
     def kind(self) -> CardKind:
@@ -96,6 +116,10 @@ class RegisterForm(forms.Form):
     @property
     def surname(self) -> str:
         return self.cleaned_data["nom"] if self.named else ""
+
+    @property
+    def given_cvc(self) -> str:
+        return self.cleaned_data["cvc"].strip()
 
 
 class ReminderForm(forms.Form):

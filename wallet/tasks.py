@@ -11,6 +11,7 @@ from wallet.selectors import batch_of_intent, issue_state
 from wallet.services.draw import DRAW_CARD_JOB, draw_batch, draw_renumbered
 from wallet.services.issue import issue_batch
 from wallet.services.plan import ISSUE_JOB
+from wallet.services.print_batch import DRAW_SHEET_JOB, draw_sheet
 from wallet.services.record import DRAW_JOB
 from wallet.services.remind import remind_of_expiry
 from wallet.services.shelve import shelve_next_piece, warn_if_low
@@ -42,6 +43,11 @@ def run_draw_cards(ref: str) -> None:
 @handler(DRAW_CARD_JOB)
 def run_draw_card(ref: str) -> None:
     draw_renumbered(ref)
+
+
+@handler(DRAW_SHEET_JOB)
+def run_draw_sheet(ref: str) -> None:
+    draw_sheet(int(ref))
 
 
 @handler(IMPORT_JOB)

@@ -10,7 +10,12 @@ from outbox.services.enqueue import cancel_job
 from outbox.states import JobState
 
 # Files that the reader may still ask for.
-STILL_DUE = ["orders.make_invoice", "orders.make_credit_note"]
+STILL_DUE = [
+    "orders.make_invoice",
+    "orders.make_credit_note",
+    "wallet.draw_prepaid_sheet",
+    "merchants.draw_activation",
+]
 
 
 @contextmanager

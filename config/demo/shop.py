@@ -23,6 +23,14 @@ FINAL_FR = (
     "même après expiration."
 )
 FINAL_EN = "The card is valid for one year from purchase. It can be neither refunded nor exchanged."
+ENDLESS_FR = (
+    "La carte n'a pas de date limite et reste valable même vide. Elle se recharge de 30 à 3 000 CHF, son "
+    "solde ne dépasse jamais 3 000 CHF."
+)
+ENDLESS_EN = (
+    "The card has no end date and stays valid even when empty. It takes top-ups of CHF 30 to 3,000, and its "
+    "balance never exceeds CHF 3,000."
+)
 
 
 @dataclass(frozen=True)
@@ -50,10 +58,14 @@ class Offer:
     vat_treatment: str = VatTreatment.MULTI_PURPOSE
     vat_rate_bp: int = 0
     category: str = "courses"
+    currency: str = "EUR"
+    final_fr: str = FINAL_FR
+    final_en: str = FINAL_EN
 
     @property
-    def of_places(self) -> bool:
-        return self.issuer.startswith("places:")
+    def is_plain(self) -> bool:
+        """Not an e-card: what is said of sales and promotions does not fit."""
+        return self.issuer.startswith("places:") or self.issuer == "prepaid"
 
 
 OFFERS = (
@@ -194,6 +206,26 @@ OFFERS = (
         )
         for places, euros in ((3, 27), (5, 42))
     ),
+    Offer(
+        slug="carte-alpage",
+        name_fr="Carte Alpage",
+        name_en="Alpage card",
+        brand="Les Commerces de l'Alpage",
+        artwork="alpine",
+        lead_fr="La carte prépayée des commerces de montagne, que l'on recharge.",
+        lead_en="The prepaid card of mountain shops, to be topped up.",
+        where_fr="Chez les commerçants qui affichent l'Alpage : boulangeries, magasins de sport, cafés.",
+        where_en="At the merchants that show the Alpage sign: bakeries, sports shops, cafés.",
+        presets=(30, 50, 100, 200),
+        low=30,
+        high=3_000,
+        rate_bp=0,
+        issuer="prepaid",
+        category="loisirs",
+        currency="CHF",
+        final_fr=ENDLESS_FR,
+        final_en=ENDLESS_EN,
+    ),
 )
 
 
@@ -224,12 +256,13 @@ def _product(offer: Offer, rank: int) -> Product:
             "name_en": offer.name_en,
             "lead_fr": offer.lead_fr,
             "lead_en": offer.lead_en,
-            "where_usable_fr": offer.where_fr if offer.of_places else f"{offer.where_fr} {USE_FR}",
-            "where_usable_en": offer.where_en if offer.of_places else f"{offer.where_en} {USE_EN}",
+            "where_usable_fr": offer.where_fr if offer.is_plain else f"{offer.where_fr} {USE_FR}",
+            "where_usable_en": offer.where_en if offer.is_plain else f"{offer.where_en} {USE_EN}",
             "exclusions_fr": offer.exclusions_fr,
             "exclusions_en": offer.exclusions_en,
-            "terms_fr": FINAL_FR,
-            "terms_en": FINAL_EN,
+            "terms_fr": offer.final_fr,
+            "terms_en": offer.final_en,
+            "currency": offer.currency,
             "brand": offer.brand,
             "artwork": offer.artwork,
             "category": offer.category,

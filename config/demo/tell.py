@@ -8,9 +8,11 @@ from django.db import transaction
 from accounts.models import User
 from config.demo.cinema import fill_cinema
 from config.demo.history import tell_history
+from config.demo.merchants import tell_merchants
 from config.demo.past import forget_jobs
 from config.demo.people import MEMBER, people
 from config.demo.places import describe_places, fill_wallet
+from config.demo.prepaid import tell_prepaid
 from config.demo.programme import fill_programme
 from config.demo.queue import fill_queue
 from config.demo.shop import stock_shop
@@ -35,4 +37,6 @@ def tell(*, at: datetime) -> bool:
         tell_history(cast, products, at=at)
         fill_wallet(cast, at=at)
         fill_cinema(cast, at=at)
+        tell_prepaid(cast, products, at=at)
+        tell_merchants(cast, at=at)
     return True

@@ -51,7 +51,7 @@ def debit_sale(*, sale: SaleRequest, cvc: str, at: datetime, code: str = "") -> 
     if sale.card_minor > available:
         raise InsufficientBalance(available)
     check_cvc(card_id=sale.card_id, cvc=cvc, at=at)
-    return _sell(sale, code, at)
+    return record_sale(sale=sale, code=code, at=at)
 
 
 def count_points(*, sale: SaleRequest, at: datetime, code: str = "") -> SaleRecord:
@@ -62,7 +62,49 @@ def count_points(*, sale: SaleRequest, at: datetime, code: str = "") -> SaleReco
     _check(sale)
     if sale.card_id is not None or sale.member_id is None:
         raise InvalidSale("no member")
-    return _sell(sale, code, at)
+    return record_sale(sale=sale, code=code, at=at)
+
+
+@transaction.atomic
+def record_sale(*, sale: SaleRequest, at: datetime, code: str = "") -> SaleRecord:
+    """The sale itself, all or nothing, for a card whose CVC was checked a moment ago.
+
+    Same promises and refusals as `debit_sale`, the CVC's aside.
+    """
+    terminal = lock_terminal(sale.terminal_id)
+    if first := first_result(sale):
+        return first
+    operator = operator_at(terminal, sale.operator_id)
+    _guard(sale, terminal, at)
+    rank = terminal.sales_made + 1
+    reference = f"{terminal.tid}-{rank:06d}"
+    balance_minor = _debit(sale, terminal, at)
+    _spend(sale, terminal, reference, at)
+    # After the member's lock, which a new code waits for too: the other way round the two could stand still.
+    _identify(sale, code, at)
+    earned = _earn(sale, terminal, reference, at)
+    terminal.sales_made = rank
+    terminal.save(update_fields=["sales_made"])
+    made = Sale.objects.create(
+        key=sale.key,
+        terminal=terminal,
+        merchant_id=terminal.outlet.merchant_id,
+        operator=operator,
+        rank=rank,
+        at=at,
+        currency=terminal.outlet.merchant.currency,
+        bill_minor=sale.bill_minor,
+        amount_minor=sale.card_minor,
+        points_minor=sale.points_minor,
+        excluded_minor=sale.excluded_minor,
+        card_id=sale.card_id,
+        card_last4=sale.card_last4,
+        balance_minor=balance_minor,
+        member_id=sale.member_id,
+        counted=earned is not None,
+        **_brought(earned),
+    )
+    return record(made, reversal=None)
 
 
 def first_result(sale: SaleRequest) -> SaleRecord | None:
@@ -122,44 +164,6 @@ def _check(sale: SaleRequest) -> None:
         raise InvalidSale(f"{sale.points_minor}, {sale.excluded_minor}")
     if sale.points_minor and sale.member_id is None:
         raise PointsNeedMember
-
-
-@transaction.atomic
-def _sell(sale: SaleRequest, code: str, at: datetime) -> SaleRecord:
-    terminal = lock_terminal(sale.terminal_id)
-    if first := first_result(sale):
-        return first
-    operator = operator_at(terminal, sale.operator_id)
-    _guard(sale, terminal, at)
-    rank = terminal.sales_made + 1
-    reference = f"{terminal.tid}-{rank:06d}"
-    balance_minor = _debit(sale, terminal, at)
-    _spend(sale, terminal, reference, at)
-    # After the member's lock, which a new code waits for too: the other way round the two could stand still.
-    _identify(sale, code, at)
-    earned = _earn(sale, terminal, reference, at)
-    terminal.sales_made = rank
-    terminal.save(update_fields=["sales_made"])
-    made = Sale.objects.create(
-        key=sale.key,
-        terminal=terminal,
-        merchant_id=terminal.outlet.merchant_id,
-        operator=operator,
-        rank=rank,
-        at=at,
-        currency=terminal.outlet.merchant.currency,
-        bill_minor=sale.bill_minor,
-        amount_minor=sale.card_minor,
-        points_minor=sale.points_minor,
-        excluded_minor=sale.excluded_minor,
-        card_id=sale.card_id,
-        card_last4=sale.card_last4,
-        balance_minor=balance_minor,
-        member_id=sale.member_id,
-        counted=earned is not None,
-        **_brought(earned),
-    )
-    return record(made, reversal=None)
 
 
 def _guard(sale: SaleRequest, terminal: Terminal, at: datetime) -> None:

@@ -6,9 +6,9 @@ from django.db import transaction
 
 from merchants.errors import LastManager, OperatorNameTaken
 from merchants.models import Merchant, Operator
+from merchants.selectors.team import is_last_manager
 from merchants.services.devices import sign_out_everywhere
 from merchants.services.password import hash_password
-from merchants.states import OperatorRole
 
 
 @transaction.atomic
@@ -39,16 +39,9 @@ def switch_operator(*, operator_id: int, merchant_id: int, is_active: bool) -> N
     """
     Merchant.objects.select_for_update(no_key=True).get(pk=merchant_id)
     operator = Operator.objects.get(pk=operator_id, merchant_id=merchant_id)
-    if not is_active and _is_last_manager(operator):
+    if not is_active and is_last_manager(operator_id):
         raise LastManager(operator.login)
     operator.is_active = is_active
     operator.save(update_fields=["is_active"])
     if not is_active:
         sign_out_everywhere(operator_id=operator_id)
-
-
-def _is_last_manager(operator: Operator) -> bool:
-    others = Operator.objects.filter(
-        merchant_id=operator.merchant_id, role=OperatorRole.MANAGER, is_active=True
-    )
-    return operator.role == OperatorRole.MANAGER and not others.exclude(pk=operator.pk).exists()

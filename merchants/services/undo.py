@@ -40,24 +40,15 @@ def reverse_sale(*, request: ReversalRequest, password: str, at: datetime) -> Sa
         return first
     _last_of(request)  # before a try of the password is spent on what cannot be
     confirm_password(operator_id=request.operator_id, device_id=request.device_id, password=password, at=at)
-    return _reverse(request, at)
+    return record_reversal(request=request, at=at)
 
 
 @transaction.atomic
-def abandon_sale(*, key: UUID, terminal_id: int, at: datetime) -> SaleRecord | None:
-    """Give up a key whose outcome is unknown: what was done under it, or None, and then nothing ever will be.
+def record_reversal(*, request: ReversalRequest, at: datetime) -> SaleRecord:
+    """The reversal itself, for an operator whose password was checked a moment ago.
 
-    Waits for a debit that is under way at the terminal, so the answer is final.
+    Same promises and refusals as `reverse_sale`, the password's aside.
     """
-    lock_terminal(terminal_id)
-    if done := sale_by_key(terminal_id, key):
-        return done
-    AbandonedKey.objects.get_or_create(pk=key, defaults={"terminal_id": terminal_id, "at": at})
-    return None
-
-
-@transaction.atomic
-def _reverse(request: ReversalRequest, at: datetime) -> SaleRecord:
     terminal = lock_terminal(request.terminal_id)
     if first := _first_result(request):
         return first
@@ -76,6 +67,19 @@ def _reverse(request: ReversalRequest, at: datetime) -> SaleRecord:
         balance_minor=balance_minor,
     )
     return record(sale, reversal=reversal)
+
+
+@transaction.atomic
+def abandon_sale(*, key: UUID, terminal_id: int, at: datetime) -> SaleRecord | None:
+    """Give up a key whose outcome is unknown: what was done under it, or None, and then nothing ever will be.
+
+    Waits for a debit that is under way at the terminal, so the answer is final.
+    """
+    lock_terminal(terminal_id)
+    if done := sale_by_key(terminal_id, key):
+        return done
+    AbandonedKey.objects.get_or_create(pk=key, defaults={"terminal_id": terminal_id, "at": at})
+    return None
 
 
 def _undo_points(sale: Sale, key: UUID, at: datetime) -> None:

@@ -1,9 +1,11 @@
 """« Débiter » (S0.3): amount and CVC, then what became of it. A tap has a key: a weak network debits once."""
 
+import re
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -27,6 +29,9 @@ from merchants.views.journal import sale_page
 from merchants.views.words import of_sale, why_not
 from wallet.selectors.till import TillCard, till_balance
 
+UNDER_WAY_SECONDS = 20
+OFFER = re.compile(r"[0-9]{1,10}", re.ASCII)
+
 
 @allow(Audience.TERMINAL)
 @never_cache
@@ -34,7 +39,7 @@ from wallet.selectors.till import TillCard, till_balance
 def amount(request: HttpRequest, token: str) -> HttpResponse:
     """The amount and the CVC of a card that this device was shown a moment ago."""
     found = card_behind(session_of(request), token)
-    form = DebitForm(request.POST) if request.method == "POST" else DebitForm(initial={"cle": fresh_key()})
+    form = DebitForm(_typed(request)) if request.method == "POST" else DebitForm(initial={"cle": fresh_key()})
     # First of all: whatever else is wrong by now, what was done under this key is shown.
     if request.method == "POST" and (key := _done_under(request, form)):
         return redirect("terminal:outcome", key)
@@ -72,6 +77,16 @@ def abandon(request: HttpRequest, key: UUID) -> HttpResponse:
     return redirect("terminal:start")
 
 
+def _typed(request: HttpRequest) -> dict[str, Any]:
+    """The form as it was sent; whoever takes the offer types nothing."""
+    data = request.POST.dict()
+    offered = data.get("offre", "")
+    if OFFER.fullmatch(offered):
+        whole, cents = divmod(int(offered), 100)
+        data["montant"] = f"{whole},{cents:02d}"
+    return data
+
+
 def _done_under(request: HttpRequest, form: DebitForm) -> UUID | None:
     """The form's key, if a sale was made under it already."""
     try:
@@ -83,10 +98,23 @@ def _done_under(request: HttpRequest, form: DebitForm) -> UUID | None:
 
 
 def _debit(request: HttpRequest, form: DebitForm, found: TillCard, token: str) -> HttpResponse:
-    session, data = session_of(request), form.cleaned_data
     client = _client(request, form)
     if form.errors:
         return _amount_page(request, form, found, token)
+    mark = f"merchants.tap:{key_at(session_of(request).terminal_id, form.cleaned_data['cle'])}"
+    # A copy of this tap is under way: it alone may try the CVC, and this one asks what comes of it.
+    if not cache.add(mark, 1, UNDER_WAY_SECONDS):
+        return redirect("terminal:outcome", form.cleaned_data["cle"])
+    try:
+        return _sell(request, form, found, token, client)
+    finally:
+        cache.delete(mark)
+
+
+def _sell(
+    request: HttpRequest, form: DebitForm, found: TillCard, token: str, client: Client | None
+) -> HttpResponse:
+    session, data = session_of(request), form.cleaned_data
     holder = holder_of(found, session.programme_id) if client is None else client.member
     sale = SaleRequest(
         key=key_at(session.terminal_id, data["cle"]),

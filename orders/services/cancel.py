@@ -59,11 +59,11 @@ def _page_is_open(order: Order, at: datetime) -> bool:
 
 
 def _give_back(order: Order, end: BookingEnd, at: datetime) -> None:
-    """Seats are booked anew, against what is free then: they never are in a cart."""
-    if order.booking_id is None:
-        _give_lines_back(order)
-    else:
+    """Seats are booked anew, against what is free then: they never are in a cart. Neither is a load."""
+    if order.booking_id is not None:
         let_seats_go(order, at=at, end=end)
+    elif order.loads_id is None:
+        _give_lines_back(order)
 
 
 def _give_lines_back(order: Order) -> None:

@@ -12,6 +12,7 @@ from django.db import transaction
 from kernel.money import format_minor
 from orders.errors import NothingToRefund
 from orders.models import Order, Payment, Refund
+from orders.services.load_pay import contest_load, release_load
 from orders.services.lock import lock_order_of_payment
 from orders.services.move_payment import move_payment
 from orders.services.refund import refunded_minor, request_refund
@@ -34,7 +35,9 @@ def note_dispute(*, payment_id: int, target: PaymentState, at: datetime) -> None
         return
     move_payment(payment, target, at=at)
     figures = "no card depends on it"
-    if _paid_for_cards(payment):
+    if order.loads_id is not None and _paid_for_cards(payment):
+        figures = contest_load(order, target=target, note=f"{payment.reference} {target}", at=at)
+    elif _paid_for_cards(payment):
         stop = freeze_batch if target == PaymentState.DISPUTED else condemn_batch
         stopped = stop(batch=_batch(order), note=f"{payment.reference} {target}", at=at)
         figures = _in_words(stopped, order.currency) if order.booking_id is None else _of_seats(order)
@@ -48,7 +51,9 @@ def win_dispute(order: Order, payment: Payment, *, at: datetime) -> None:
     The caller holds the locks of both; the payment is `DISPUTED`.
     """
     move_payment(payment, _before_the_dispute(payment), at=at)
-    if _paid_for_cards(payment):
+    if order.loads_id is not None and _paid_for_cards(payment):
+        release_load(order, note=f"{payment.reference} dispute won", at=at)
+    elif _paid_for_cards(payment):
         release_batch(batch=_batch(order), note=f"{payment.reference} dispute won", at=at)
         _refund_seats_given_back(order, at=at)
 

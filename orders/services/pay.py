@@ -12,6 +12,7 @@ from orders.gateways.base import PspState
 from orders.models import Order, Payment
 from orders.services.dispute import win_dispute
 from orders.services.facts import LineBought, lines_bought
+from orders.services.load_pay import give_load_up, validate_load
 from orders.services.lock import lock_order_of_payment
 from orders.services.move import move_order
 from orders.services.move_payment import move_payment
@@ -20,6 +21,7 @@ from orders.services.seat_pay import seats_are_gone, validate_seats
 from orders.states import OPEN_PAYMENTS, OrderState, PaymentState
 from outbox.services.alarm import raise_alarm
 from outbox.services.enqueue import JobRequest
+from wallet.errors import CardNotUsable, LoadOverLimit
 from wallet.services.plan import CardRequest, plan_issue
 
 # An order in one of these still waits for its money. Elsewhere the money came twice, or too late.
@@ -34,7 +36,8 @@ def pay_order(*, payment_id: int, evidence: PspState, at: datetime) -> None:
     invoice as jobs (S3.7). Another amount or currency: the order goes to review and nothing is issued.
     A second success, or one after the cancellation: refunded by itself. Told again, nothing happens, unless
     the payment was contested meanwhile: then the dispute is won.
-    Seats of a screening are confirmed at once; given up meanwhile, the money is refunded (S2.5).
+    Seats of a screening are confirmed at once; given up meanwhile, the money is refunded (S2.5). A load is
+    credited at once; if the card has no room left, the money is refunded (S0.7).
     """
     order = lock_order_of_payment(payment_id)
     # All tries of the order in one statement: the others are called off below.
@@ -57,6 +60,9 @@ def pay_order(*, payment_id: int, evidence: PspState, at: datetime) -> None:
         rivals = [row.pk for row in payments if row.pk != payment_id and row.state in OPEN_PAYMENTS]
         try:
             validate_order(order, at=at, call_off=rivals)
+        except (LoadOverLimit, CardNotUsable) as refusal:  # of the prepaid card that it was to load (S0.7)
+            give_load_up(order, reason=type(refusal).__name__, at=at)
+            add_refund(payment, amount_minor=evidence.amount_minor, reason="load refused", undue=True, at=at)
         except AccountFrozen as refusal:  # of places that were set aside for a booking
             _send_to_review(order, payment, at, code="places_frozen", note=f"account {refusal}")
 
@@ -85,10 +91,14 @@ def validate_order(
 ) -> None:
     """Everything that a paid order sets going. The caller holds the order's lock.
 
-    For seats of a screening refuses what `services.seat_pay.validate_seats` refuses.
+    For seats of a screening refuses what `services.seat_pay.validate_seats` refuses, for a load what
+    `services.load_pay.validate_load` does.
     """
     if order.booking_id is not None:
         validate_seats(order, at=at, call_off=call_off or (), actor=actor, note=note)
+        return
+    if order.loads_id is not None:
+        validate_load(order, at=at, call_off=call_off or (), actor=actor, note=note)
         return
     earliest = at + timedelta(seconds=settings.ISSUE_DELAY_MIN)
     latest = at + timedelta(seconds=settings.ISSUE_DELAY_MAX)

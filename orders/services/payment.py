@@ -13,6 +13,7 @@ from orders.errors import OrderingNotOpen, OrderNotPayable, PaymentInProgress
 from orders.gateways import gateway
 from orders.gateways.base import CheckoutRequest, CheckoutSession, GatewayRefused
 from orders.models import Order, Payment
+from orders.services.load_pay import refuse_unloadable
 from orders.services.move_payment import move_payment
 from orders.services.settle import apply_state
 from orders.states import OPEN_PAYMENTS, OrderState, PaymentState
@@ -26,7 +27,8 @@ def start_payment(*, order_id: int, customer_id: int, at: datetime) -> str:
 
     Refuses `OrderNotPayable`, `PaymentInProgress` (the bank is deciding), `OrderingNotOpen` (suspended since
     the order was placed, S3.2; a payment already with the bank stays valid), `GatewayUnavailable` (nothing is
-    lost: asking again continues the same payment) and `GatewayRefused`.
+    lost: asking again continues the same payment) and `GatewayRefused`; for a load, `LoadOverLimit` and
+    `CardNotUsable` (S0.7).
     """
     payment = _open_payment(order_id=order_id, customer_id=customer_id, at=at)
     if payment.redirect_url:
@@ -53,6 +55,7 @@ def _open_payment(*, order_id: int, customer_id: int, at: datetime) -> Payment:
         raise PaymentInProgress
     if not ordering_gate(customer_id).may_order:
         raise OrderingNotOpen
+    refuse_unloadable(order, at=at)
     for payment in payments:
         if payment.state in OPEN_PAYMENTS:
             if payment.expires_at > at:

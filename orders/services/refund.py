@@ -10,6 +10,7 @@ from orders.errors import NothingToRefund, RefundPending
 from orders.gateways import gateway
 from orders.gateways.base import GatewayRefused, PspRefund, RefundStatus
 from orders.models import Order, Payment, Refund
+from orders.services.load_pay import take_load_off
 from orders.services.move import move_order
 from orders.services.move_payment import move_payment, move_refund
 from orders.services.seat_pay import take_seats_back
@@ -50,11 +51,12 @@ def request_refund(
 def refund_order(*, order_id: int, reason: str, at: datetime) -> Refund:
     """Take an order back whole: its money goes back and its cards lose their value, or neither.
 
-    Booked seats go back with all their places, whatever the customer's limit.
+    Booked seats go back with all their places, whatever the customer's limit. A load is taken off its card.
     Refuses `NothingToRefund` and `wallet.errors.CardAlreadyUsed`.
     """
     refund = request_refund(order_id=order_id, reason=reason, at=at)
     take_seats_back(refund.payment.order, at=at, actor="staff")
+    take_load_off(refund.payment.order, at=at)
     void_batch(f"order:{order_id}", at)
     return refund
 

@@ -50,16 +50,24 @@ def tell_cards_available(order: Order, *, cards: int, of_places: int, at: dateti
     _to_customer("cards_available", str(order.pk), order, facts, at)
 
 
+def tell_load_refused(order: Order, *, limit_minor: int, at: datetime) -> None:
+    """A load was paid and could not be put on its card (S0.7); in the transaction that gives it up."""
+    facts = {"amount_minor": order.total_minor, "currency": order.currency, "limit_minor": limit_minor}
+    _to_customer("load_refused", str(order.pk), order, facts, at)
+
+
 def tell_refund(*, refund_id: int, at: datetime) -> None:
     """The money is on its way back, and why when it was paid once too often."""
     refund = Refund.objects.select_related("payment__order").get(pk=refund_id)
     payment = refund.payment
+    # A load that was never credited was neither paid twice nor too late: another mail said why.
+    never_loaded = payment.order.loads_id is not None and payment.order.paid_at is None
     facts = {
         "amount_minor": refund.amount_minor,
         "currency": payment.received_currency,
         "reference": payment.reference,
         "card_label": payment.card_label,
-        "undue": refund.undue,
+        "undue": refund.undue and not never_loaded,
     }
     _to_customer("refund_done", str(refund_id), payment.order, facts, at)
 

@@ -134,6 +134,8 @@ def _row(order: Order, lines: list[tuple[int, int]]) -> OrderRow:
 def _content(order: Order, quantity: int, face_minor: int) -> str:
     if order.booking_id:
         return gettext("%(n)s × place plein tarif") % {"n": quantity}
+    if order.loads_id:
+        return gettext("Rechargement")
     return f"{quantity} × {format_minor(face_minor, order.currency, get_language() or 'fr')}"
 
 

@@ -24,6 +24,7 @@ from orders.services.payment import start_payment
 from orders.services.settle import settle_order
 from orders.services.webhook import receive_webhook
 from orders.states import OrderState
+from wallet.errors import CardNotUsable, LoadOverLimit
 
 
 @allow(Audience.SIGNED_IN)
@@ -31,13 +32,13 @@ from orders.states import OrderState
 def pay(request: HttpRequest, number: str) -> HttpResponse:
     order = _order_of(request, number)
     if request.method == "POST":
-        return _go_to_bank(request, order)
+        return go_to_bank(request, order)
     if order.state != OrderState.AWAITING_PAYMENT:
         return _back_to(order)
     return render(request, "orders/pay.html", {"order": order, "active": "orders"})
 
 
-def _go_to_bank(request: HttpRequest, order: Order) -> HttpResponse:
+def go_to_bank(request: HttpRequest, order: Order) -> HttpResponse:
     try:
         bank = start_payment(order_id=order.pk, customer_id=order.customer_id, at=timezone.now())
     except DomainError as refusal:
@@ -57,6 +58,12 @@ def _sentence(refusal: DomainError) -> str:
                 "Votre accès à la boutique est fermé : cette commande ne peut pas être payée. "
                 "Rien n'a été débité."
             )
+        case LoadOverLimit():
+            return gettext(
+                "Le solde de la carte dépasserait le plafond : ce rechargement ne peut pas être payé."
+            )
+        case CardNotUsable():
+            return gettext("Cette carte ne peut plus être rechargée.")
         case GatewayUnavailable() | GatewayRefused():
             return gettext("La banque ne répond pas. Votre commande est gardée : réessayez dans un instant.")
     raise refusal

@@ -64,7 +64,7 @@ def status_of(order: Order) -> Status:
     if order.state == OrderState.FULFILLING:
         return Status(str(OrderState.VALIDATED.label), "info")
     tone = _TONES.get(OrderState(order.state), "")
-    if order.booking_id and order.state == OrderState.FULFILLED:
+    if (order.booking_id or order.loads_id) and order.state == OrderState.FULFILLED:
         return Status(str(OrderState.VALIDATED.label), tone)  # no card is activated
     return Status(str(OrderState(order.state).label), tone)
 
@@ -105,6 +105,8 @@ def _steps(order: Order, now: datetime) -> list[Step]:
         return [placed, *_paid_step(order), Step(status_of(order).label, "current", note=_closing(order))]
     if order.booking_id:
         return [placed, _payment_step(order, now), _seats_step(order)]
+    if order.loads_id:
+        return [placed, _payment_step(order, now), _load_step(order)]
     return [placed, _payment_step(order, now), _valid_step(order), _cards_step(order, now)]
 
 
@@ -185,6 +187,15 @@ def _seats_step(order: Order) -> Step:
     return Step(label, "todo", note=gettext("Ils sont à vous dès que le paiement est confirmé."))
 
 
+def _load_step(order: Order) -> Step:
+    """A load waits for nothing once it is paid (S0.1)."""
+    label = gettext("Carte rechargée")
+    if order.state == OrderState.FULFILLED:
+        note = gettext("L'e-mail de confirmation est parti, la facture est prête.")
+        return Step(label, "done", order.fulfilled_at, note)
+    return Step(label, "todo", note=gettext("Le montant est sur la carte dès que le paiement est confirmé."))
+
+
 def _confirmation(order: Order, now: datetime) -> datetime:
     assert order.placed_at is not None
     expected = order.placed_at + timedelta(seconds=settings.PAYMENT_POLL_AFTER)
@@ -205,6 +216,8 @@ def _closing(order: Order) -> str:
     match order.state:
         case OrderState.CANCELLED | OrderState.EXPIRED if order.booking_id:
             return gettext("Rien n'a été débité. Les fauteuils sont libres, vos places sont sur vos cartes.")
+        case OrderState.CANCELLED if order.loads_id:
+            return gettext("La carte n'a pas été rechargée. Si un paiement est arrivé, il vous est rendu.")
         case OrderState.CANCELLED:
             return gettext("Rien n'a été débité. Ses cartes sont revenues dans votre panier s'il était vide.")
         case OrderState.EXPIRED:

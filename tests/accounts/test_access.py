@@ -12,8 +12,10 @@ from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver, resolve, reverse
 
 from accounts.middleware import AccessMiddleware, audience_of
+from kernel import access
 from kernel.access import Audience
 from tests.factories import member, operator, organisation, person, sign_in, staff
+from tests.merchants.factories import at_till, make_till
 
 pytestmark = pytest.mark.django_db
 
@@ -62,15 +64,16 @@ def addresses() -> list[Address]:
     return list(found.values())
 
 
-ROLES = ("visitor", "newcomer", "member", "staff without code", "staff", "operator")
+ROLES = ("visitor", "newcomer", "member", "staff without code", "staff", "operator", "till")
 MAY_ENTER = {
     Audience.PUBLIC: set(ROLES),
     Audience.SERVICE: set(ROLES),
-    Audience.ANONYMOUS: {"visitor"},
-    Audience.SIGNED_IN: set(ROLES) - {"visitor"},
+    Audience.ANONYMOUS: {"visitor", "till"},
+    Audience.SIGNED_IN: set(ROLES) - {"visitor", "till"},
     Audience.MEMBER: {"member"},
     Audience.CSE_STAFF: {"staff"},
     Audience.OPERATOR: {"operator"},
+    Audience.TERMINAL: {"till"},
 }
 
 
@@ -82,6 +85,7 @@ def signed_in_as(role: str) -> Client:
         "staff without code": lambda: sign_in(client, staff(organisation())),
         "staff": lambda: sign_in(client, staff(organisation()), second_factor=True),
         "operator": lambda: sign_in(client, operator()),
+        "till": lambda: at_till(client, make_till()),
     }
     return people[role]() if role in people else client
 
@@ -91,7 +95,9 @@ def turned_away(audience: Audience, role: str, response) -> bool:
     to = urlsplit(response.headers.get("Location", "")).path
     if audience == Audience.ANONYMOUS:
         return to == reverse("home")
-    if role == "visitor":
+    if audience == Audience.TERMINAL:
+        return to == reverse("terminal:sign_in")
+    if role in ("visitor", "till"):
         return to == reverse("account_login")
     if audience == Audience.MEMBER:
         return to == reverse("accounts:waiting")
@@ -152,6 +158,14 @@ def test_a_view_that_says_nothing_is_closed():
     request.resolver_match = resolve("/aide/")
     with pytest.raises(PermissionDenied):
         AccessMiddleware(lambda _: None).process_view(request, lambda _: None, (), {})
+
+
+def test_an_audience_whose_door_nobody_keeps_is_closed(monkeypatch):
+    monkeypatch.setattr(access, "_doors", {})
+    request = RequestFactory().get("/terminal/")
+    request.resolver_match = resolve("/terminal/")
+    with pytest.raises(PermissionDenied):
+        AccessMiddleware(lambda _: None).process_view(request, request.resolver_match.func, (), {})
 
 
 def test_staff_without_an_authenticator_is_sent_to_set_one_up(client):

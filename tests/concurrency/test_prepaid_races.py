@@ -1,6 +1,7 @@
 """Many terminals at once on one prepaid card. Needs PostgreSQL: SQLite lets one writer in at a time."""
 
 import time
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Lock
@@ -8,17 +9,27 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from kernel.errors import DomainError
 from ledger.services.audit import audit
 from tests.wallet.factories import make_user
-from tests.wallet.prepaid_factories import cvc_of, debit_facts, make_prepaid
+from tests.wallet.prepaid_factories import (
+    cvc_of,
+    debit_facts,
+    make_prepaid,
+    make_printed_prepaid,
+    number_of,
+)
 from wallet.errors import CardBlocked, CardNotUsable, CvcWrong
-from wallet.models import PrepaidCard
+from wallet.models import PrepaidCard, RetiredNumber
 from wallet.selectors.till import till_balance
-from wallet.services import till
+from wallet.services import load, till
+from wallet.services import register_prepaid as registering
 from wallet.services.block import block_card
+from wallet.services.freeze import freeze_card, unfreeze_card
+from wallet.services.replace import replace_card
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 CONNECTIONS = 32
@@ -125,3 +136,83 @@ def test_no_debit_gets_through_after_the_card_was_frozen() -> None:
     left = till_balance(card.pk, at=timezone.now())
     assert isinstance(_outcome(lambda: till.debit_card(**debit_facts(card, 100))), CardNotUsable)
     assert till_balance(card.pk, at=timezone.now()) == left
+
+
+@pytest.mark.parametrize("locks", ["held", "removed"])
+def test_two_loads_at_once_never_pass_the_limit_together(locks: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """S0.7: looked at under the card's lock."""
+    card = make_prepaid(make_user(), 10_000)
+    slow = load.room_for
+
+    def room_for(held: Any) -> int:
+        room = slow(held)
+        time.sleep(0.05)
+        return room
+
+    monkeypatch.setattr(load, "room_for", room_for)
+    if locks == "removed":
+        monkeypatch.setattr(QuerySet, "select_for_update", lambda rows, **_: rows.all())
+    now = timezone.now()
+    at_once(
+        *[
+            lambda: load.load_card(key=uuid.uuid4(), card_id=card.pk, amount_minor=200_000, at=now),
+        ]
+        * 4
+    )
+    left = till_balance(card.pk, at=timezone.now())
+    assert left == 210_000 if locks == "held" else left > 300_000
+
+
+def test_a_card_replaced_in_two_windows_gets_one_number() -> None:
+    card = make_prepaid(make_user(), 10_000)
+    act = {"card_id": card.pk, "holder_id": card.holder_id, "generation": 1, "at": timezone.now()}
+    at_once(*[lambda: replace_card(**act)] * 8)
+    assert RetiredNumber.objects.filter(card=card).count() == 1
+    assert PrepaidCard.objects.get(pk=card.pk).generation == 2
+
+
+def test_replacing_freezing_and_guessing_at_once_do_not_wait_for_each_other_in_a_ring() -> None:
+    card = make_prepaid(make_user(), 10_000)
+    who = {"card_id": card.pk, "holder_id": card.holder_id}
+    now = timezone.now()
+    calls: list[Callable[[], Any]] = []
+    for turn in range(6):
+        calls += [
+            lambda: freeze_card(**who, at=now),
+            lambda: unfreeze_card(**who, at=now),
+            lambda turn=turn: replace_card(**who, generation=turn + 1, at=now),
+            lambda: till.check_cvc(card_id=card.pk, cvc="000", at=now),
+            lambda: till.debit_card(**debit_facts(card, 100)),
+        ]
+    at_once(*calls)
+    assert not audit(at=timezone.now()).findings
+
+
+@pytest.mark.parametrize("locks", ["held", "removed"])
+def test_two_who_hold_one_printed_card_do_not_both_get_it(
+    locks: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = make_printed_prepaid()
+    number, cvc = number_of(card), cvc_of(card)
+    told = registering.note
+
+    def slowly(*args: Any, **kwargs: Any) -> None:
+        time.sleep(0.05)
+        told(*args, **kwargs)
+
+    monkeypatch.setattr(registering, "note", slowly)
+    # Tries are counted and forgotten as if each came alone: here it is the hand-over that is raced for.
+    monkeypatch.setattr(registering, "check_cvc", lambda **_: None)
+    if locks == "removed":
+        monkeypatch.setattr(QuerySet, "select_for_update", lambda rows, **_: rows.all())
+    people = [make_user() for _ in range(8)]
+    results = at_once(
+        *[
+            lambda person=person: registering.register_prepaid(
+                customer_id=person.pk, number=number, cvc=cvc, at=timezone.now()
+            )
+            for person in people
+        ]
+    )
+    got = [result for result in results if result == card.pk]
+    assert len(got) == 1 if locks == "held" else len(got) > 1

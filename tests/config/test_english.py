@@ -6,6 +6,7 @@ from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.conf import settings
@@ -21,11 +22,13 @@ from documents.services.ecard import build_ecard_pdf
 from documents.services.facturx import build_invoice_pdf, our_company
 from documents.services.ticket import TicketMeans, build_ticket_pdf
 from ledger.models import Transfer
+from merchants.models import Device, Merchant, Operator, Outlet
 from orders.models import Order, Product
 from outbox.services.mail import queue_mail
 from tests.documents.samples import a_credit_note, a_line, a_taxed_line, a_ticket, an_ecard, an_invoice
 from tests.factories import operator as admin_person
 from tests.factories import person, sign_in
+from tests.journeys.pages import NOBODY, PAGES, TILL, till_cookies
 from tests.orders.booking_rows import make_booking
 from tests.pdfs import text_of
 from tests.support import run_jobs
@@ -148,6 +151,11 @@ def story() -> list[str]:
 
 
 def as_who(email: str) -> Client:
+    if email == TILL:
+        client = Client()
+        client.cookies.load(till_cookies())
+        Device.objects.update(language="en")
+        return client
     return sign_in(Client(), User.objects.get(email=email), second_factor=True)
 
 
@@ -186,6 +194,31 @@ def test_a_member_reads_english_everywhere(story: list[str]) -> None:
     ]
     assert leftovers(as_who(MEMBER), addresses, story) == {}
     assert leftovers(as_who(NEWCOMER), [reverse("accounts:waiting"), "/"], story) == {}
+
+
+@pytest.mark.django_db
+def test_who_is_at_a_terminal_reads_english_everywhere(story: list[str]) -> None:
+    people = Operator.objects.values_list("name", flat=True)
+    names = [*story, *people, *Operator.objects.values_list("login", flat=True)]
+    names += [
+        *Outlet.objects.values_list("name", flat=True),
+        *Outlet.objects.values_list("address", flat=True),
+    ]
+    names += [*Merchant.objects.values_list("legal_name", flat=True), "Deutsch", "Italiano"]
+    names = sorted(names, key=len, reverse=True)
+    till, visitor = as_who(TILL), Client(headers={"accept-language": "en-GB"})
+    opened = [page for page in PAGES if page.name.startswith("terminal:")]
+    assert leftovers(till, [page.address for page in opened if page.who == TILL], names) == {}
+    assert leftovers(visitor, [page.address for page in opened if page.who == NOBODY], names) == {}
+    for address, typed in (
+        ("/terminal/", {"numero": "1"}),
+        ("/terminal/", {"numero": "9712345678901234567"}),
+        ("/terminal/recherche/", {"telephone": "12"}),
+        ("/terminal/points/", {"montant": "-1", "client": "x", "points": "1,234"}),
+        ("/terminal/annulation/", {"mot_de_passe": "x", "rang": "13", "cle": str(UUID(int=2))}),
+        ("/terminal/reglages/equipe/", {"nouveau": "x", "utilisateur": "é", "nom": ""}),
+    ):
+        assert french_in(till.post(address, typed).content.decode(), names) == []
 
 
 @pytest.mark.django_db

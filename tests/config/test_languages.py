@@ -18,7 +18,7 @@ from config.typography import spaced
 
 ROOMS = (
     *("accounts", "config", "documents", "kernel", "ledger"),
-    *("loyalty", "orders", "outbox", "sandbox", "wallet"),
+    *("loyalty", "merchants", "orders", "outbox", "sandbox", "wallet"),
 )
 WITH_CONTEXT = ((1, "c"), 2)
 FUNCTIONS = {

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from allauth.account.internal.flows.login import record_authentication
 from django.conf import settings
+from django.core.signing import get_cookie_signer
 from django.test import Client, RequestFactory, override_settings
 from django.urls import reverse
 from django.utils import timezone
@@ -15,7 +16,13 @@ from accounts.models import Membership, User
 from accounts.services.demo import add_person
 from accounts.services.membership import request_membership
 from accounts.states import MembershipState
+from config.demo.merchants import TID
 from config.demo.people import KEY, MEMBER, NEWCOMER, OPERATOR, STAFF
+from merchants.doors import COOKIE, SALT
+from merchants.models import Device, Operator, Sale, Terminal
+from merchants.selectors.devices import device_session, token_index
+from merchants.services.receipt import receipt_token
+from merchants.views.common import card_token
 from orders.gateways.base import CheckoutRequest
 from orders.models import Order, Product
 from orders.services.cart import add_line
@@ -28,9 +35,11 @@ from tests.orders.booking_rows import make_booking
 from tests.support import run_jobs
 from tests.wallet.cinema_factories import make_place_card, make_place_product, make_screening
 from wallet.models import Booking, Card, Screening
+from wallet.selectors.till import till_card_by_id
 from wallet.states import BookingState
 
 NOBODY = ""
+TILL = "terminal@"  # no account: a device of the demo's terminal
 EVENING, CALLED_OFF = "seance-du-soir", "seance-annulee"
 CSE = "ateliers-verdore"
 WITH_CODE = "4999990000000015"
@@ -61,6 +70,8 @@ def cookies_of(email: str) -> dict[str, str]:
     """A session that has just shown the password and a second factor."""
     if email == NOBODY:
         return {}
+    if email == TILL:
+        return till_cookies()
     client, user = Client(), User.objects.get(email=email)
     client.force_login(user)
     request = RequestFactory().get("/")
@@ -68,6 +79,37 @@ def cookies_of(email: str) -> dict[str, str]:
     record_authentication(request, user, method="mfa", type="totp", reauthenticated=True)
     request.session.save()
     return {settings.SESSION_COOKIE_NAME: client.cookies[settings.SESSION_COOKIE_NAME].value}
+
+
+def till_cookies() -> dict[str, str]:
+    """The demo's terminal with its manager signed in on the device whose token is `TILL`."""
+    terminal = Terminal.objects.get(tid=TID)
+    facts = {
+        "terminal": terminal,
+        "operator": Operator.objects.get(login="responsable"),
+        "label": "Chrome, Android",
+        "made_at": timezone.now(),
+        "signed_in_at": timezone.now(),
+        "last_seen_at": timezone.now(),
+    }
+    Device.objects.get_or_create(token_index=token_index(TILL), defaults=facts)
+    return {COOKIE: get_cookie_signer(salt=COOKIE + SALT).sign(TILL)}
+
+
+def _shown_card() -> tuple[object, ...]:
+    """A card of Camille's as the till's device was shown it."""
+    session = device_session(TILL, at=timezone.now())
+    found = Card.objects.filter(kind="prepaid", holder__email=MEMBER, state="active").earliest("issued_at")
+    assert session is not None
+    return (card_token(session, till_card_by_id(found.pk)),)
+
+
+def _sale(**fields: object) -> Arguments:
+    return lambda: (Sale.objects.filter(terminal__tid=TID, **fields).latest("rank").rank,)
+
+
+def _receipt() -> tuple[object, ...]:
+    return (receipt_token(Sale.objects.filter(terminal__tid=TID).latest("rank").pk),)
 
 
 def _order(state: OrderState) -> Arguments:
@@ -90,6 +132,10 @@ def _places(kind: str, **fields: str) -> Arguments:
         return (Card.objects.filter(holder__email=MEMBER, kind=kind, **fields).earliest("issued_at").pk,)
 
     return find
+
+
+def _prepaid(state: str) -> Arguments:
+    return _places("prepaid", state=state)
 
 
 def _membership(state: MembershipState) -> Arguments:
@@ -246,6 +292,21 @@ PAGES = (
     Opened(MEMBER, "wallet:card", "named", _places("named")),
     Opened(MEMBER, "wallet:till", "places", _places("places", issuer="places:cine-5")),
     Opened(MEMBER, "wallet:index", "only-places", query="?type=places"),
+    Opened(MEMBER, "wallet:index", "only-prepaid", query="?type=prepayees"),
+    *(
+        Opened(MEMBER, name, "prepaid", _prepaid("active"))
+        for name in (
+            "wallet:card",
+            "wallet:till",
+            "wallet:block",
+            "wallet:cvc",
+            "wallet:replace",
+            "orders:load",
+        )
+    ),
+    Opened(MEMBER, "wallet:card", "frozen", _prepaid("blocked")),
+    Opened(MEMBER, "wallet:unfreeze", "", _prepaid("blocked")),
+    Opened(MEMBER, "orders:product", "prepaid", lambda: ("carte-alpage",)),
     Opened(MEMBER, "orders:product", "places", lambda: ("cinecarte-5-places",)),
     Opened(MEMBER, "orders:pay", "", _order(OrderState.AWAITING_PAYMENT)),
     Opened(MEMBER, "orders:detail", "refused", _order(OrderState.AWAITING_PAYMENT)),
@@ -269,6 +330,20 @@ PAGES = (
     Opened(STAFF, "cse:request", "pending", _membership(MembershipState.PENDING)),
     Opened(STAFF, "cse:member", "approved", _membership(MembershipState.APPROVED)),
     Opened(STAFF, "cse:member", "refused", _membership(MembershipState.REFUSED)),
+    Opened(NOBODY, "terminal:sign_in"),
+    Opened(NOBODY, "terminal:activate", "", query="?tid=CM0002"),
+    Opened(NOBODY, "terminal:offline"),
+    Opened(NOBODY, "terminal:receipt", "", _receipt),
+    Opened(NOBODY, "terminal:receipt", "unknown", lambda: ("x",), status=404),
+    *(
+        Opened(TILL, f"terminal:{name}")
+        for name in ("start", "search", "balance", "undo", "points", "journal", "settings")
+    ),
+    Opened(TILL, "terminal:amount", "", _shown_card),
+    Opened(TILL, "terminal:balance_of", "", _shown_card),
+    Opened(TILL, "terminal:sale", "last", _sale()),
+    Opened(TILL, "terminal:sale", "cancelled", _sale(reversal__isnull=False)),
+    Opened(TILL, "terminal:outcome", "unknown", lambda: (UUID(int=1),), status=404),
     Opened(OPERATOR, "cse:unassigned"),
     Opened(OPERATOR, "cse:unassigned_request", "", _without_key),
 )

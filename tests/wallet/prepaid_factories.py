@@ -5,10 +5,11 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from tests.wallet.factories import make_card
+from tests.wallet.factories import make_card, make_user
 from wallet.models import Card
 from wallet.services.cvc import open_cvc
 from wallet.services.number import open_number
+from wallet.services.print_batch import make_batch
 
 
 def make_prepaid(holder, balance_minor: int = 10_000, *, at: datetime | None = None, **fields) -> Card:
@@ -41,3 +42,9 @@ def debit_facts(card: Card, amount_minor: int = 1_000, **fields) -> dict:
         "sink": "merchant:1",
         "at": timezone.now(),
     } | fields
+
+
+def make_printed_prepaid() -> Card:
+    """A prepaid card that was printed and that nobody has registered."""
+    batch_id = make_batch(label="Club de ski", size=1, made_by_id=make_user().pk, at=timezone.now())
+    return Card.objects.get(batch=f"prepaid:{batch_id}")

@@ -111,6 +111,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='prepaidbatch',
-            constraint=models.CheckConstraint(condition=models.Q(('size__gte', 1), ('size__lte', 500)), name='batch_has_cards'),
+            constraint=models.CheckConstraint(condition=models.Q(('size__gte', 1), ('size__lte', 200)), name='batch_has_cards'),
         ),
     ]

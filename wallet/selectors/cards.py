@@ -15,6 +15,7 @@ from wallet.selectors.summaries import (
     PlaceSummary,
     active_cards,
     expired_count,
+    guarded,
     shown_cards,
     totals,
     waits,
@@ -47,7 +48,7 @@ class Section(Generic[Summary]):
 @dataclass(frozen=True)
 class WalletOverview:
     """A person's cards: a page of e-cards with what they are worth together, of cards with places, of named
-    ones, and what is done, whatever it was."""
+    ones, of prepaid ones with theirs, and what is done, whatever it was."""
 
     totals: tuple[tuple[str, int], ...]
     usable_count: int
@@ -59,6 +60,8 @@ class WalletOverview:
     done_count: int
     places: Section[PlaceSummary] = field(default_factory=Section)
     named: Section[PlaceSummary] = field(default_factory=Section)
+    prepaid: Section[CardSummary] = field(default_factory=Section)
+    prepaid_totals: tuple[tuple[str, int], ...] = ()
 
     @property
     def more_done(self) -> bool:
@@ -77,8 +80,11 @@ class HistoryLine:
 
 
 def cards_of(user_id: int) -> QuerySet[Card]:
-    """The cards that `user_id` holds. `link_open`: somebody may still claim it; `buyer_id`: who bought it."""
-    return Card.objects.filter(holder_id=user_id).annotate(link_open=waits(), buyer_id=F("intent__holder_id"))
+    """The cards that `user_id` holds. `link_open`: somebody may still claim it; `cvc_blocked`: three
+    wrong CVC block it; `buyer_id`: who bought it."""
+    return Card.objects.filter(holder_id=user_id).annotate(
+        link_open=waits(), cvc_blocked=guarded(), buyer_id=F("intent__holder_id")
+    )
 
 
 def wallet_overview(
@@ -97,7 +103,8 @@ def wallet_overview(
     """
     cards = shown_cards(user_id, at=at, done_shown=done_shown)
     live = [card for card in cards if not card.is_done]
-    money = [card for card in live if not card.holds_places]
+    money = [card for card in live if not card.holds_places and not card.is_prepaid]
+    prepaid = sorted((card for card in live if card.is_prepaid), key=lambda card: not card.is_usable)
     seats = [card for card in live if isinstance(card, PlaceSummary)]
     past = [card for card in cards if card.is_expired]
     done = [card for card in cards if card.is_done and not card.is_expired] + past[::-1]
@@ -115,6 +122,8 @@ def wallet_overview(
         done_count=len(done) + uncounted,
         places=_section([card for card in seats if not card.is_named], places_after, size),
         named=_section([card for card in seats if card.is_named], "", len(seats)),
+        prepaid=_section(prepaid, "", len(prepaid)),
+        prepaid_totals=totals(card for card in prepaid if card.is_usable),
     )
 
 
@@ -147,7 +156,7 @@ def cursor_of(card: CardSummary) -> str:
     return f"{card.expires_on:%Y%m%d}.{card.id.hex}"
 
 
-def _section(cards: Sequence[PlaceSummary], after: str, size: int) -> Section[PlaceSummary]:
+def _section(cards: Sequence[Summary], after: str, size: int) -> Section[Summary]:
     page, rest = _cut(cards, after, size)
     return Section(
         cards=tuple(page),
@@ -159,8 +168,8 @@ def _section(cards: Sequence[PlaceSummary], after: str, size: int) -> Section[Pl
     )
 
 
-def _places(cards: Iterable[PlaceSummary]) -> int:
-    return sum(card.places_left for card in cards if card.is_usable)
+def _places(cards: Iterable[CardSummary]) -> int:
+    return sum(card.places_left for card in cards if isinstance(card, PlaceSummary) and card.is_usable)
 
 
 def _cut(cards: Sequence[Summary], after: str, size: int) -> tuple[list[Summary], list[Summary]]:

@@ -10,7 +10,8 @@ from django.db.models import Value
 from accounts.selectors import customer_identity
 from ledger.selectors import balance
 from wallet.models import Card, ClaimLink
-from wallet.states import CardState, LinkState, card_day
+from wallet.selectors.summaries import guarded
+from wallet.states import NO_END, CardState, LinkState, card_day
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,10 @@ class LinkOffer:
     state: str
     claimed_by_id: int | None
     usable: bool
+
+    @property
+    def is_endless(self) -> bool:
+        return self.expires_on == NO_END
 
     @property
     def received(self) -> bool:
@@ -120,7 +125,7 @@ def card_behind_link(link_id: UUID) -> Card | None:
     """The card that was received by this link without an account, unless it is in a new wallet since."""
     held = ClaimLink.objects.filter(pk=link_id, state=LinkState.CLAIMED, claimed_by=None)
     waiting = Value(False)
-    return Card.objects.filter(links__in=held).annotate(link_open=waiting).first()
+    return Card.objects.filter(links__in=held).annotate(link_open=waiting, cvc_blocked=guarded()).first()
 
 
 def token_hash(token: str) -> str:

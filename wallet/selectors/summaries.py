@@ -10,9 +10,9 @@ from django.db.models import Exists, OuterRef, Q
 
 from kernel.calendar import local_date, programme_day
 from ledger.selectors import Balance, balances
-from wallet.models import Card, ClaimLink
+from wallet.models import Card, ClaimLink, PrepaidCard
 from wallet.selectors.products import ProductTexts, product_texts
-from wallet.states import PLACE_KINDS, CardKind, CardState, LinkState, card_day
+from wallet.states import CVC_TRIES, PLACE_KINDS, CardKind, CardState, LinkState, card_day
 
 SOON_DAYS = 45
 PLACES_SOON_DAYS = 30
@@ -58,6 +58,7 @@ class CardSummary:
     state: str
     state_when_released: str
     link_open: bool
+    cvc_blocked: bool
     today: date
 
     @property
@@ -80,7 +81,7 @@ class CardSummary:
 
     @property
     def is_blocked(self) -> bool:
-        return self.state == CardState.BLOCKED
+        return self.state == CardState.BLOCKED or self.cvc_blocked
 
     @property
     def is_contested(self) -> bool:
@@ -93,8 +94,8 @@ class CardSummary:
 
     @property
     def is_done(self) -> bool:
-        """Nothing can be spent from it any more."""
-        return self.is_expired or self.is_empty or self.is_void
+        """Nothing can be spent from it any more. An empty prepaid card is loaded again (S0.1)."""
+        return self.is_expired or self.is_void or (self.is_empty and not self.is_prepaid)
 
     @property
     def is_usable(self) -> bool:
@@ -123,6 +124,11 @@ class CardSummary:
     @property
     def is_named(self) -> bool:
         return self.kind == CardKind.NAMED
+
+    @property
+    def is_prepaid(self) -> bool:
+        """Good for ever: no date is told (S0.1)."""
+        return self.kind == CardKind.PREPAID
 
 
 @dataclass(frozen=True)
@@ -162,7 +168,9 @@ class PlaceSummary(CardSummary):
 _CARDS = f"""
 SELECT account_id, product_id, bearer, intent_id, {", ".join(_COLUMNS)}, EXISTS (
     SELECT 1 FROM wallet_claimlink link WHERE link.card_id = wallet_card.id AND link.state = 'open'
-) AS link_open FROM wallet_card WHERE holder_id = %s
+) AS link_open, EXISTS (
+    SELECT 1 FROM wallet_prepaidcard guard WHERE guard.card_id = wallet_card.id AND guard.wrong_cvc >= 3
+) AS cvc_blocked FROM wallet_card WHERE holder_id = %s
 """  # noqa: S608 - no value is put in
 # The last day of a card is over: a day of the calendar for money, of the cinema for places.
 _OVER = "expires_on < CASE WHEN kind = 'ecard' THEN %s ELSE %s END"
@@ -198,7 +206,7 @@ def expired_count(user_id: int, *, at: datetime) -> int:
 
 
 def with_balances(cards: Sequence[Card], *, at: datetime) -> list[CardSummary]:
-    """Summaries of cards that carry `link_open`; nothing is left on an expired card."""
+    """Summaries of cards that carry `link_open` and `cvc_blocked`; nothing is left on an expired card."""
     days = {kind: card_day(kind, at) for kind in CardKind.values}
     live = [card.account_id for card in cards if card.account_id and card.expires_on >= days[card.kind]]
     held = balances(live, at=at) if live else {}
@@ -214,6 +222,11 @@ def _days(at: datetime) -> list[date]:
 def waits() -> Exists:
     """Whether somebody may still claim the card."""
     return Exists(ClaimLink.objects.filter(card=OuterRef("pk"), state=LinkState.OPEN))
+
+
+def guarded() -> Exists:
+    """Whether three wrong CVC block the card."""
+    return Exists(PrepaidCard.objects.filter(card=OuterRef("pk"), wrong_cvc__gte=CVC_TRIES))
 
 
 def totals(cards: Iterable[CardSummary]) -> tuple[tuple[str, int], ...]:
@@ -232,6 +245,7 @@ def _summary(
     facts |= {
         "today": today,
         "link_open": bool(card.link_open),  # type: ignore[attr-defined]
+        "cvc_blocked": bool(card.cvc_blocked),  # type: ignore[attr-defined]
         "balance_minor": _left(card.account_id, held),
     }
     if card.product_id is None:

@@ -1,4 +1,5 @@
-"""A lost card is blocked at once by its holder; an operator unblocks it."""
+"""A lost card is blocked at once by its holder; an operator unblocks it, or for a prepaid card its holder
+(`services.freeze`)."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,7 +8,8 @@ from django.db import transaction
 
 from wallet.errors import CardContested, CardNotUsable
 from wallet.models import Card, CardEvent
-from wallet.states import CARD_MACHINE, CardEventKind, CardState
+from wallet.services.prepaid import keep_from_holder
+from wallet.states import CARD_MACHINE, CardEventKind, CardKind, CardState
 
 
 def block_card(*, card_id: UUID, actor_id: int, at: datetime, note: str = "") -> None:
@@ -19,6 +21,8 @@ def block_card(*, card_id: UUID, actor_id: int, at: datetime, note: str = "") ->
     """
     with transaction.atomic():
         card = Card.objects.select_for_update(of=("self",)).get(pk=card_id)
+        if card.kind == CardKind.PREPAID and actor_id != card.holder_id:
+            keep_from_holder([card])
         if card.state == CardState.BLOCKED and card.state_when_released != CardState.ACTIVE:
             return
         if card.state == CardState.VOID:
@@ -37,6 +41,8 @@ def unblock_card(*, card_id: UUID, actor_id: int, at: datetime, note: str = "") 
         if card.state_when_released:
             raise CardContested(card.masked)
         _move(card, CardState.ACTIVE)
+        if card.kind == CardKind.PREPAID:
+            keep_from_holder([card])
         _note(card, CardEventKind.UNBLOCKED, actor_id, at, note)
 
 

@@ -1,6 +1,6 @@
 """Receiving a card that somebody sent."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -9,11 +9,9 @@ from django.db import transaction
 from accounts.selectors import customer_identity
 from outbox.services.mail import queue_mail
 from wallet.errors import LinkNotOpen
-from wallet.issuers.base import issuer_named
 from wallet.models import Card, CardEvent, ClaimLink
 from wallet.selectors import token_hash
-from wallet.services.draw import forget_drawings, order_drawing
-from wallet.services.number import seal_number
+from wallet.services.renumber import renumber_card
 from wallet.services.send import worth_of
 from wallet.states import LINK_MACHINE, CardEventKind, LinkState
 
@@ -89,7 +87,7 @@ def _receive(link: ClaimLink, card: Card, user_id: int | None, *, at: datetime) 
     if not _stays_home(link, user_id):
         _end_other_links(link)
         card.holder_id = user_id
-        _renumber(card, at=at)
+        renumber_card(card, at=at)
         card.save()
         _tell_sender(link, card, at=at)
     CardEvent.objects.create(card=card, kind=CardEventKind.CLAIMED, at=at, actor_id=user_id)
@@ -116,15 +114,6 @@ def _adopt(link: ClaimLink, card: Card, user_id: int, *, at: datetime) -> None:
     card.holder_id = user_id
     card.save(update_fields=["holder"])
     CardEvent.objects.create(card=card, kind=CardEventKind.CLAIMED, at=at, actor_id=user_id)
-
-
-def _renumber(card: Card, *, at: datetime) -> None:
-    forget_drawings(card)
-    number = issuer_named(card.issuer).renumber()
-    if number is not None:
-        for field, value in asdict(seal_number(number, card_id=card.pk)).items():
-            setattr(card, field, value)
-    order_drawing(card, at=at)
 
 
 def _tell_sender(link: ClaimLink, card: Card, *, at: datetime) -> None:

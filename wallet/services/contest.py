@@ -15,6 +15,7 @@ from ledger.selectors import balances
 from outbox.services.enqueue import enqueue, reschedule
 from wallet.models import Card, CardEvent, IssueIntent
 from wallet.services.plan import ISSUE_JOB
+from wallet.services.prepaid import keep_from_holder
 from wallet.services.void import give_up
 from wallet.states import CARD_MACHINE, CardEventKind, CardState, Hold, IntentState
 
@@ -97,6 +98,7 @@ def condemn_batch(*, batch: str, note: str, at: datetime) -> Stopped:
         card.state_when_released = ""
         _note(card, CardEventKind.BLOCKED, note, at)
     _save(cards)
+    keep_from_holder(cards)
     return stopped
 
 

@@ -13,6 +13,7 @@ from outbox.services.enqueue import enqueue
 from wallet.models import Card
 from wallet.selectors.products import ProductTexts, product_texts
 from wallet.services.number import open_number
+from wallet.states import CardKind
 
 DRAWING = "ecard"
 DRAW_CARD_JOB = "wallet.draw_card"
@@ -27,9 +28,14 @@ def drawing_of(card: Card, *, language: str) -> Document:
 def draw_card(card: Card, *, language: str) -> Document:
     """Draw and keep the PDF. Drawing it again gives the one that was kept first."""
     # WeasyPrint is heavy to load: only the process that draws pays for it.
-    from documents.services.ecard import EcardData, build_ecard_pdf
+    if card.kind == CardKind.PREPAID:
+        from documents.services.prepaid import PrepaidData, build_prepaid_pdf
 
-    content = build_ecard_pdf(EcardData(**_facts(card, language)))
+        content = build_prepaid_pdf(PrepaidData(**_facts_of_prepaid(card, language)))
+    else:
+        from documents.services.ecard import EcardData, build_ecard_pdf
+
+        content = build_ecard_pdf(EcardData(**_facts(card, language)))
     ref = _ref(card, language)
     store(kind=DRAWING, ref=ref, content=content, filename=_filename(card), secret=True)
     kept = document(DRAWING, ref)
@@ -46,12 +52,28 @@ def _facts(card: Card, language: str) -> dict[str, Any]:
         "expires_on": card.expires_on,
         "where_usable": card.where_text,
         "exclusions": card.restriction_text,
-        "holder": card.bearer or (customer_identity(card.holder_id).full_name if card.holder_id else ""),
+        "holder": _holder(card),
         "artwork": card.artwork,
         "order_number": card.label,
         "language": language,
     }
     return facts | (_facts_of_places(card, language) if card.product_id else {})
+
+
+def _facts_of_prepaid(card: Card, language: str) -> dict[str, Any]:
+    return {
+        "number": open_number(card.number_sealed, card_id=card.pk),
+        "product_name": card.product_name,
+        "currency": card.currency,
+        "holder": _holder(card),
+        "artwork": card.artwork,
+        "order_number": card.label,
+        "language": language,
+    }
+
+
+def _holder(card: Card) -> str:
+    return card.bearer or (customer_identity(card.holder_id).full_name if card.holder_id else "")
 
 
 def _facts_of_places(card: Card, language: str) -> dict[str, Any]:
@@ -72,7 +94,8 @@ def _screenings(texts: ProductTexts) -> str:
 
 
 def _filename(card: Card) -> str:
-    return f"{'places' if card.product_id else 'e-carte'}-{card.last4}.pdf"
+    name = "carte" if card.kind == CardKind.PREPAID else "places" if card.product_id else "e-carte"
+    return f"{name}-{card.last4}.pdf"
 
 
 def draw_batch(batch: str) -> None:

@@ -8,7 +8,8 @@ from django.db import models, transaction
 
 from kernel.seal import newest_key_id, seal, unseal
 from wallet.issuers.stock import code_binding
-from wallet.models import Card, PrintedCard, StockCode, StockImportPiece
+from wallet.models import Card, PrepaidCard, PrintedCard, StockCode, StockImportPiece
+from wallet.services.cvc import cvc_binding
 from wallet.services.number import binding
 from wallet.services.printed import printed_binding
 from wallet.services.stock import piece_binding
@@ -25,6 +26,7 @@ class Secret:
 
 SECRETS = {
     "cards": Secret(Card, "number_sealed", lambda card: binding(card.pk)),
+    "cvcs": Secret(PrepaidCard, "cvc_sealed", lambda row: cvc_binding(row.pk)),
     "stock codes": Secret(StockCode, "number_sealed", code_binding),
     "printed cards": Secret(PrintedCard, "number_sealed", printed_binding),
     "stock imports": Secret(StockImportPiece, "sealed", piece_binding),

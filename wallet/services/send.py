@@ -146,7 +146,7 @@ def _mail(link: ClaimLink, card: Card, token: str, *, template: str, at: datetim
             "product_name": card.product_name,
             "amount_minor": link.amount_minor,
             "currency": card.currency,
-            "card_expires_on": f"{card.expires_on:%d/%m/%Y}",
+            "card_expires_on": "" if card.kind == CardKind.PREPAID else f"{card.expires_on:%d/%m/%Y}",
             "link_expires_on": f"{local_date(link.token_expires_at):%d/%m/%Y}",
         },
         secrets={"path": reverse("wallet:claim", args=[token])},

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from ledger.errors import InsufficientBalance
 from ledger.selectors import balances
 from ledger.services.reverse import reverse
 from outbox.services.enqueue import cancel_job
@@ -56,7 +57,10 @@ def _refuse_used(cards: list[Card], *, at: datetime) -> None:
 def _take_back(card: Card, *, at: datetime) -> None:
     assert card.intent_id is not None
     key = uuid.uuid5(card.intent_id, "void")
-    reverse(key=key, transfer_id=card.intent_id, kind="void", at=at)
+    try:
+        reverse(key=key, transfer_id=card.intent_id, kind="void", at=at)
+    except InsufficientBalance as refusal:  # a prepaid card that was spent from, then loaded to as much
+        raise CardAlreadyUsed(card.masked) from refusal
     Card.objects.filter(pk=card.pk).update(state=CardState.VOID, state_when_released="")
     ClaimLink.objects.filter(card=card, state=LinkState.OPEN).update(state=LinkState.REVOKED)
     CardEvent.objects.create(card=card, kind=CardEventKind.VOIDED, at=at)

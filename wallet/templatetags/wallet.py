@@ -27,6 +27,12 @@ def place_card(card: PlaceSummary) -> SafeString:
 
 
 @register.simple_tag
+def prepaid_card(card: CardSummary) -> SafeString:
+    """A prepaid card, which is good for ever."""
+    return _drawn("wallet/_prepaid.html", card, get_language() or "fr")
+
+
+@register.simple_tag
 def past_ecard(card: CardSummary) -> SafeString:
     """A card that is used up, expired or void."""
     return _drawn("wallet/_past_ecard.html", card, get_language() or "fr")

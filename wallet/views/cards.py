@@ -13,8 +13,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from documents.services.barcode import code128_svg, data_uri
+from documents.services.barcode import code128_svg, data_uri, qr_svg
 from kernel.access import Audience, allow
+from kernel.paging import key_of
 from wallet.errors import AlreadySent, CardNotUsable, LinkNotOpen, NamedCardStays, TooManyLinks
 from wallet.forms import SendForm
 from wallet.models import Card
@@ -32,11 +33,13 @@ from wallet.selectors import (
     usable_cards,
     wallet_overview,
 )
+from wallet.selectors.prepaid import load_limits, prepaid_history, prepaid_status, proposed_loads
 from wallet.services.block import block_card
 from wallet.services.draw import drawing_of
+from wallet.services.freeze import freeze_card
 from wallet.services.number import in_groups, open_number
 from wallet.services.send import revoke_link, send_card
-from wallet.states import CardState
+from wallet.states import CardKind, CardState
 
 BARCODE_HEIGHT = 60
 ALL_DONE = 500
@@ -63,6 +66,7 @@ def _segments(overview: WalletOverview, wanted: str) -> dict[str, object]:
         "ecartes": (_("e-Cartes"), bool(overview.cards)),
         "places": (_("Mes places"), bool(overview.places.count)),
         "nominatives": (_("Nominative"), bool(overview.named.count)),
+        "prepayees": (_("Cartes prépayées"), bool(overview.prepaid.count)),
     }
     segments = [(name, label) for name, (label, there) in held.items() if there]
     only = wanted if wanted in dict(segments) else ""
@@ -76,6 +80,7 @@ def _segments(overview: WalletOverview, wanted: str) -> dict[str, object]:
         "shows_ecards": "ecartes" in shown or none_left,
         "shows_places": "places" in shown,
         "shows_named": "nominatives" in shown,
+        "shows_prepaid": "prepayees" in shown,
     }
 
 
@@ -102,8 +107,9 @@ def till(request: HttpRequest, card_id: UUID) -> HttpResponse:
     """The full-screen barcode. Black on white, and whole in one answer: it works offline once loaded."""
     now = timezone.now()
     found = _own_card(request, card_id)
-    holds_places = found.product_id is not None
-    usable = [card for card in usable_cards(reader(request), at=now) if card.holds_places == holds_places]
+    sort = (found.product_id is not None, found.kind == CardKind.PREPAID)
+    cards = usable_cards(reader(request), at=now)
+    usable = [card for card in cards if (card.holds_places, card.is_prepaid) == sort]
     place = next((i for i, other in enumerate(usable) if other.id == found.pk), None)
     if place is None:
         messages.warning(request, _("Cette carte ne peut pas être présentée en caisse."))
@@ -175,7 +181,10 @@ def block(request: HttpRequest, card_id: UUID) -> HttpResponse:
     if request.method == "GET":
         return _card_page(request, found, confirm_block=True)
     try:
-        block_card(card_id=found.pk, actor_id=reader(request), at=timezone.now())
+        if found.kind == CardKind.PREPAID:
+            freeze_card(card_id=found.pk, holder_id=reader(request), at=timezone.now())
+        else:
+            block_card(card_id=found.pk, actor_id=reader(request), at=timezone.now())
     except CardNotUsable as refusal:
         messages.warning(request, _refusal_text(refusal))
     else:
@@ -190,12 +199,13 @@ def reader(request: HttpRequest) -> int:
 
 
 def barcode_context(found: Card) -> dict[str, object]:
-    """The number in clear and its barcode, for a page that only the card's holder sees."""
+    """The number in clear and its code, for a page that only the card's holder sees."""
     number = open_number(found.number_sealed, card_id=found.pk)
-    return {
-        "number": in_groups(number),
-        "barcode": data_uri(code128_svg(number, height=BARCODE_HEIGHT)),
-    }
+    if found.kind == CardKind.PREPAID:
+        code = {"qr": data_uri(qr_svg(number))}
+    else:
+        code = {"barcode": data_uri(code128_svg(number, height=BARCODE_HEIGHT))}
+    return {"number": in_groups(number), **code}
 
 
 def pdf_response(found: Card) -> HttpResponse:
@@ -224,17 +234,37 @@ def _card_page(
         "link": open_link(found, at=now) if card.link_open else None,
         "form": form or SendForm(),
         "confirm_block": confirm_block,
-        **_contents(found, card, now),
+        **_contents(request, found, card, now),
     }
-    template = "wallet/place.html" if card.holds_places else "wallet/card.html"
-    return render(request, template, context, status=422 if refused else 200)
+    return render(request, _template(card), context, status=422 if refused else 200)
 
 
-def _contents(found: Card, card: CardSummary, now: datetime) -> dict[str, object]:
+def _template(card: CardSummary) -> str:
+    if card.is_prepaid:
+        return "wallet/prepaid.html"
+    return "wallet/place.html" if card.holds_places else "wallet/card.html"
+
+
+def _contents(request: HttpRequest, found: Card, card: CardSummary, now: datetime) -> dict[str, object]:
     """What only one sort of card shows. One with places shows its number and barcode at a click (S2.3)."""
+    if card.is_prepaid:
+        return _prepaid_contents(request, found, card, now)
     if not isinstance(card, PlaceSummary):
         return {"where_text": found.where_text, "history": card_history(found, at=now)}
     return {"uses": place_uses(found), **(barcode_context(found) if card.is_usable else {})}
+
+
+def _prepaid_contents(
+    request: HttpRequest, found: Card, card: CardSummary, now: datetime
+) -> dict[str, object]:
+    limits = load_limits(found.pk, holder_id=reader(request), at=now)
+    return {
+        "status": prepaid_status(found),
+        "limits": limits,
+        "chips": proposed_loads(limits) if limits else [],
+        "history": prepaid_history(found, before=key_of(request.GET.get("cursor"))),
+        **(barcode_context(found) if card.is_usable else {}),
+    }
 
 
 def _refusal_text(refusal: Exception) -> str:

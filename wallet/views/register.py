@@ -2,6 +2,7 @@
 
 from typing import Any, BinaryIO, cast
 from urllib.parse import urlencode
+from uuid import UUID
 
 from allauth.core import ratelimit
 from django.contrib import messages
@@ -22,6 +23,7 @@ from wallet.errors import AlreadyInWallet, CardNotRecognised
 from wallet.forms import CARD_NUMBER, RegisterForm
 from wallet.selectors.numbers import number_index, tidy_number
 from wallet.services.register import register_card
+from wallet.services.register_prepaid import register_prepaid
 from wallet.views.cards import reader
 
 FORM_BYTES = 100_000  # whatever is typed, and the borders between the fields
@@ -57,13 +59,7 @@ def _register(request: HttpRequest) -> HttpResponse:
 
 def _enter(request: HttpRequest, form: RegisterForm) -> HttpResponse:
     try:
-        card_id = register_card(
-            customer_id=reader(request),
-            kind=form.kind,
-            number=form.cleaned_data["numero"],
-            surname=form.surname,
-            at=timezone.now(),
-        )
+        card_id = _put_in_wallet(reader(request), form)
     except AlreadyInWallet as refusal:
         return _page(request, form, mine=refusal.card_id)
     except CardNotRecognised:
@@ -71,12 +67,19 @@ def _enter(request: HttpRequest, form: RegisterForm) -> HttpResponse:
             "numero",
             _(
                 "Cette carte n'est pas reconnue. Vérifiez le type de carte, le numéro et, "
-                "pour une carte nominative, le nom de famille."
+                "pour une carte nominative, le nom de famille, pour une carte prépayée, le CVC."
             ),
         )
         return _page(request, form, status=422)
     messages.success(request, _("La carte est dans votre portefeuille."))
     return redirect(_way_back(request) or reverse("wallet:card", args=[card_id]))
+
+
+def _put_in_wallet(customer_id: int, form: RegisterForm) -> UUID:
+    number, now = form.cleaned_data["numero"], timezone.now()
+    if form.prepaid:
+        return register_prepaid(customer_id=customer_id, number=number, cvc=form.given_cvc, at=now)
+    return register_card(customer_id=customer_id, kind=form.kind, number=number, surname=form.surname, at=now)
 
 
 def _may_try(request: HttpRequest, number: str) -> bool:
@@ -92,7 +95,7 @@ def _read_photo(request: HttpRequest) -> HttpResponse:
     if number:
         data["numero"] = number
     # What was typed so far is shown again and not judged yet.
-    form = RegisterForm(initial={name: data.get(name, "") for name in ("type", "numero", "nom")})
+    form = RegisterForm(initial={name: data.get(name, "") for name in ("type", "numero", "nom", "cvc")})
     return _page(
         request,
         form,
