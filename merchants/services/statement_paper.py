@@ -37,7 +37,7 @@ def statement_pdf(statement: Statement) -> bytes:
     language, seller = paper_language(statement), our_company()
     with translation.override(language):
         title = gettext("Relevé %(number)s") % {"number": statement.number}
-        deductions = _deductions(statement)
+        deductions = deductions_of(statement)
     return render_pdf(
         template="pdf/statement.html",
         context={
@@ -94,8 +94,8 @@ def _rows(statement: Statement) -> Iterator[Row]:
         )
 
 
-def _deductions(statement: Statement) -> list[tuple[str, int]]:
-    """What is taken off, each with its sign as it changes the net."""
+def deductions_of(statement: Statement) -> list[tuple[str, int]]:
+    """What is taken off, each with its sign as it changes the net; in the active language."""
     rate = f"{statement.vat_bp / 100:g}".replace(".", ",")
     found = [
         (gettext("Commission"), -statement.commission_minor),
