@@ -168,7 +168,8 @@ class AmountField(forms.CharField):
         super().__init__(max_length=40, **kwargs)
 
     def clean(self, value: Any) -> int:
-        text = super().clean(value)
+        # A keypad leaves a comma behind that nothing follows.
+        text = super().clean(value).removesuffix(",")
         if not text:
             return 0
         amount = parse_amount(text)

@@ -60,7 +60,7 @@ def outcome(request: HttpRequest, key: UUID) -> HttpResponse:
     done = sale_by_key(session.terminal_id, key_at(session.terminal_id, key))
     if done is None:
         return page(request, "unknown", "debit", key=key, status=404)
-    return sale_page(request, done)
+    return sale_page(request, done, active="debit")
 
 
 @allow(Audience.TERMINAL)

@@ -88,7 +88,12 @@ def receipt(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def sale_page(
-    request: HttpRequest, found: SaleRecord, *, receipt_form: ReceiptForm | None = None, status: int = 200
+    request: HttpRequest,
+    found: SaleRecord,
+    *,
+    active: str = "journal",
+    receipt_form: ReceiptForm | None = None,
+    status: int = 200,
 ) -> HttpResponse:
     """One transaction: the big confirmation, its receipt, and « Annulation » while it is the last one."""
     last = last_sale(session_of(request).terminal_id)
@@ -96,7 +101,7 @@ def sale_page(
     return page(
         request,
         "sale",
-        "journal",
+        active,
         status=status,
         sale=found,
         receipt_qr=data_uri(qr_svg(_receipt_address(found))),
