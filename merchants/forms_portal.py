@@ -1,5 +1,6 @@
 """What a merchant's people type in `/marchand/`."""
 
+import re
 from typing import Any
 
 from django import forms
@@ -13,11 +14,23 @@ from merchants.selectors.transactions import TransactionFilter
 TEXT_LENGTH = 2_000
 
 
+ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+
+
 class DayInput(forms.DateInput):
+    """The browser's own calendar; what is no date stays readable, as a calendar would drop it."""
+
     input_type = "date"
 
     def __init__(self) -> None:
         super().__init__(format="%Y-%m-%d")
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        context = super().get_context(name, value, attrs)
+        typed = context["widget"]["value"]
+        if typed and not ISO_DAY.fullmatch(typed):
+            context["widget"]["type"] = "text"
+        return context
 
 
 class FilterForm(forms.Form):

@@ -10,13 +10,14 @@ from merchants.services.activation import DRAW_JOB
 from merchants.services.bank_file import WRITE_JOB
 from merchants.services.bank_xml import write_bank_file
 from merchants.services.draw import draw_activation
-from merchants.services.settle import PAPERS_JOB, settle_due
+from merchants.services.settle import PAPERS_JOB, TELL_JOB, settle_due
 from merchants.services.settle_all import (
     SETTLE_JOB,
     audit_payables,
-    finish_statement,
+    make_papers,
     plan_bank_files,
     plan_settlements,
+    tell_statement,
 )
 from outbox.errors import Park
 from outbox.registry import handler, periodic
@@ -48,7 +49,12 @@ def settle_merchant(ref: str) -> None:
 
 @handler(PAPERS_JOB, lease=timedelta(minutes=2))
 def statement_made(ref: str) -> None:
-    finish_statement(statement_id=UUID(ref), at=timezone.now())
+    make_papers(statement_id=UUID(ref))
+
+
+@handler(TELL_JOB)
+def statement_to_tell(ref: str) -> None:
+    tell_statement(statement_id=UUID(ref), at=timezone.now())
 
 
 @periodic("merchants.plan_bank_files", every=timedelta(days=1), lease=timedelta(minutes=10))

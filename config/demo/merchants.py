@@ -31,6 +31,19 @@ IBAN = "CH9300762011623852957"  # the registry's own example: no bank has it
 REGULARS = ("Inès", "Malo", "Rose")
 # How long ago in days and minutes before now, which customer (0: Camille), centimes, cancelled at once.
 SALES = (
+    (37, 300, 3, 620, False),  # these are settled, whatever day of the month it is
+    (36, 210, 2, 840, False),
+    (34, 405, 2, 560, False),
+    (33, 95, 3, 1_150, False),
+    (30, 280, 1, 480, False),
+    (27, 130, 3, 390, False),
+    (25, 340, 2, 1_290, False),
+    (25, 335, 2, 1_290, True),
+    (20, 75, 3, 760, False),
+    (17, 250, 1, 520, False),
+    (14, 310, 2, 480, False),
+    (12, 60, 3, 540, False),
+    (9, 190, 2, 950, False),
     (6, 320, 1, 640, False),
     (6, 205, 2, 1_120, False),
     (5, 410, 3, 480, False),
@@ -57,8 +70,8 @@ class Bakery:
     device: Device
 
 
-def tell_merchants(cast: Cast, *, at: datetime) -> None:
-    """The bakery opened its terminal two months ago; Camille and three regulars pay there."""
+def tell_merchants(cast: Cast, *, at: datetime) -> int:
+    """The bakery opened its terminal two months ago; Camille and three regulars pay there. Its id."""
     bakery = _open_bakery(at=at - timedelta(days=62))
     regulars = [_regular(name, bakery, at=at - timedelta(days=40 + n)) for n, name in enumerate(REGULARS)]
     _join(bakery, cast.member, "+33639980042", at=at - timedelta(days=39))
@@ -68,6 +81,7 @@ def tell_merchants(cast: Cast, *, at: datetime) -> None:
         sold = _sell(bakery, cards[who], amount, at=when)
         if is_cancelled:
             _cancel(bakery, sold, at=when + timedelta(minutes=1))
+    return bakery.merchant.pk
 
 
 def _open_bakery(*, at: datetime) -> Bakery:

@@ -17,6 +17,7 @@ MEMBER = "membre@demo.example"
 NEWCOMER = "nouveau@demo.example"
 STAFF = "cse@demo.example"
 OPERATOR = "admin@demo.example"
+MERCHANT = "marchand@demo.example"
 KEY = "DEMO-2026"
 DIRECT_KEY = "DEMO-DIRECT"
 

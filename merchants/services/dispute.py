@@ -12,8 +12,7 @@ from accounts.selectors import customer_identity
 from merchants.errors import DisputeOpen, DisputeTextMissing
 from merchants.models import Dispute, DisputeEvent, Merchant
 from merchants.states import DISPUTE_MACHINE, DisputeState
-from outbox.services.alarm import raise_alarm
-from outbox.services.mail import queue_mail
+from outbox.services.mail import MailRequest, queue_mail, queue_mails
 
 
 @transaction.atomic
@@ -46,7 +45,7 @@ def open_dispute(
         text=text.strip(),
     )
     _note(dispute, "", customer_identity(user_id).full_name, at)
-    raise_alarm(code="dispute_opened", ref=str(dispute.pk), at=at)
+    _tell_operators(dispute, at)
     return dispute
 
 
@@ -84,6 +83,25 @@ def move_to(dispute: Dispute, target: DisputeState, *, actor: str, at: datetime)
 def _note(dispute: Dispute, before: str, actor: str, at: datetime) -> None:
     DisputeEvent.objects.create(
         dispute=dispute, at=at, from_state=before, to_state=dispute.state, actor=actor[:150]
+    )
+
+
+def _tell_operators(dispute: Dispute, at: datetime) -> None:
+    path = reverse("admin:merchants_dispute_change", args=[dispute.pk])
+    context = {"number": dispute.pk, "merchant": dispute.merchant.legal_name, "url": settings.SITE_URL + path}
+    queue_mails(
+        [
+            MailRequest(
+                "dispute_opened",
+                str(dispute.pk),
+                address,
+                settings.LANGUAGE_CODE,
+                "dispute_opened",
+                context,
+            )
+            for address in settings.ALARM_EMAILS
+        ],
+        at=at,
     )
 
 

@@ -33,6 +33,7 @@ from outbox.services.enqueue import enqueue
 STATEMENTS = UUID("a6c1f1de-5d1c-4a53-9b0e-4b7d3f1c2e90")
 SERIES = "REL"
 PAPERS_JOB = "merchants.make_statement"
+TELL_JOB = "merchants.tell_statement"
 KIND = "settlement"
 BANK, COMMISSION, VAT = "bank", "commission", "vat"
 
@@ -78,7 +79,8 @@ def settle_period(*, merchant_id: int, period: Period, at: datetime) -> UUID:
     _post(merchant, statement_id, amounts, at)
     statement = _store(merchant, statement_id, period, last, parts, amounts, at)
     issue_commission_invoice(statement, at=at)
-    enqueue(kind=PAPERS_JOB, ref=str(statement_id), due_at=at)
+    for job in (PAPERS_JOB, TELL_JOB):
+        enqueue(kind=job, ref=str(statement_id), due_at=at)
     return statement_id
 
 

@@ -36,13 +36,33 @@ def plan_settlements(*, at: datetime) -> int:
     return len(jobs)
 
 
-def finish_statement(*, statement_id: UUID, at: datetime) -> None:
-    """Make a statement's papers, then tell the merchant; once, whatever repeats. For a worker."""
-    statement = Statement.objects.get(pk=statement_id)
-    make_statement_file(statement)
+def make_papers(*, statement_id: UUID) -> None:
+    """Make a statement's PDF and its invoice; once, whatever repeats. For a worker."""
+    make_statement_file(Statement.objects.get(pk=statement_id))
     for invoice in CommissionInvoice.objects.filter(pk=statement_id).select_related("corrects"):
         make_invoice_file(invoice)
-    _tell(statement, at)
+
+
+def tell_statement(*, statement_id: UUID, at: datetime) -> None:
+    """Tell the merchant that a statement is there; once. Of its figures the mail has the net only."""
+    statement = Statement.objects.get(pk=statement_id)
+    language = paper_language(statement)
+    context = {
+        "number": statement.number,
+        "merchant": statement.payee["legal_name"],
+        "first": _day(statement.starts_on),
+        "last": _day(statement.ends_on),
+        "paid": statement.payout_minor > 0,
+        "net": format_minor(statement.payout_minor, statement.currency, language),
+        "url": settings.SITE_URL + reverse("merchant:statement", args=[statement.number]),
+    }
+    queue_mails(
+        [
+            MailRequest("statement_ready", statement.number, address, language, "statement_ready", context)
+            for address in _addresses(statement)
+        ],
+        at=at,
+    )
 
 
 def plan_bank_files(*, at: datetime) -> None:
@@ -71,27 +91,6 @@ def audit_payables(*, at: datetime) -> None:
 def _job(merchant_id: int, period: str, at: datetime) -> JobRequest:
     last_day = last_over(SettlementPeriod(period), local_date(at))
     return JobRequest(kind=SETTLE_JOB, ref=f"{merchant_id}:{last_day}", due_at=at)
-
-
-def _tell(statement: Statement, at: datetime) -> None:
-    """Of the figures, the net only; the rest is behind the sign-in."""
-    language = paper_language(statement)
-    context = {
-        "number": statement.number,
-        "merchant": statement.payee["legal_name"],
-        "first": _day(statement.starts_on),
-        "last": _day(statement.ends_on),
-        "paid": statement.payout_minor > 0,
-        "net": format_minor(statement.payout_minor, statement.currency, language),
-        "url": settings.SITE_URL + reverse("merchant:statement", args=[statement.number]),
-    }
-    queue_mails(
-        [
-            MailRequest("statement_ready", statement.number, address, language, "statement_ready", context)
-            for address in _addresses(statement)
-        ],
-        at=at,
-    )
 
 
 def _addresses(statement: Statement) -> list[str]:

@@ -12,7 +12,7 @@ from merchants.models import Device, Dispute, MerchantUser, Operator, Sale, Stat
 from merchants.selectors import transactions as selector
 from merchants.services.dispute import answer_dispute
 from merchants.services.settle import settle_due
-from merchants.services.settle_all import finish_statement
+from merchants.services.settle_all import make_papers
 from merchants.states import DisputeState, MerchantRole
 from outbox.models import Mail
 from tests.factories import sign_in
@@ -149,7 +149,7 @@ def test_a_statement_shows_its_net_and_hands_out_its_papers(shop, desk):
     assert "TVA 8,1 % sur commission et frais" in page
     pending = desk.get(reverse("merchant:statement_file", args=[statement.number]))
     assert pending.status_code == 202
-    finish_statement(statement_id=statement.pk, at=AT)
+    make_papers(statement_id=statement.pk)
     for name in ("statement_file", "invoice"):
         response = desk.get(reverse(f"merchant:{name}", args=[statement.number]))
         assert response.headers["Content-Type"] == "application/pdf"
@@ -267,7 +267,7 @@ def test_a_dispute_is_opened_once_answered_and_told(shop, desk):
     response = desk.post(address, {"texte": "Le client a payé deux fois."})
     dispute = Dispute.objects.get()
     assert response.headers["Location"] == reverse("merchant:dispute", args=[dispute.pk])
-    assert Mail.objects.filter(event="alarm.dispute_opened").exists()
+    assert Mail.objects.filter(event="dispute_opened").exists()
     again = desk.post(address, {"texte": "Encore."})
     assert again.status_code == 422
     assert "Encore." in text(again)

@@ -9,7 +9,7 @@ from merchants.selectors.statements import payout_state
 from merchants.services.bank_xml import write_bank_file
 from merchants.services.dispute import open_dispute
 from merchants.services.settle import settle_due
-from merchants.services.settle_all import finish_statement
+from merchants.services.settle_all import make_papers
 from merchants.states import BankFileState, DisputeState, PayoutState
 from outbox.models import Mail
 from tests.factories import operator, sign_in
@@ -62,7 +62,7 @@ def test_every_page_opens(client, statement):
 def test_a_statement_and_its_invoice_are_downloaded_once_they_are_made(client, statement):
     paper = reverse("admin:merchants_statement_paper", args=[statement.pk])
     assert client.get(paper).status_code == 302
-    finish_statement(statement_id=statement.pk, at=AT)
+    make_papers(statement_id=statement.pk)
     for name in ("paper", "invoice_file"):
         response = client.get(reverse(f"admin:merchants_statement_{name}", args=[statement.pk]))
         assert response.content.startswith(b"%PDF")
