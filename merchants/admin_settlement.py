@@ -85,7 +85,7 @@ class StatementAdmin(ReadOnly, ModelAdmin):
     def turnover(self, statement: Statement) -> str:
         return format_minor(statement.turnover_minor, statement.currency, "fr")
 
-    @admin.display(description=_("net"), ordering="payout_minor")
+    @admin.display(description=_("net du relevé"), ordering="payout_minor")
     def net(self, statement: Statement) -> str:
         return format_minor(statement.payout_minor or statement.carried_out_minor, statement.currency, "fr")
 
@@ -269,7 +269,7 @@ class DisputeAdmin(ModelAdmin):
     ordering = ("-id",)
     inlines = (DisputeEventInline,)
 
-    @admin.display(description=_("objet"))
+    @admin.display(description=_("objet contesté"))
     def subject(self, dispute: Dispute) -> str:
         return str(dispute.statement or dispute.sale)
 

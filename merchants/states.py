@@ -137,7 +137,7 @@ class BankFileState(TextChoices):
     """A file is written by a worker, carried to the bank by a person, and may be called off before that."""
 
     PREPARED = "prepared", _("en préparation")
-    READY = "ready", _("prêt")
+    READY = "ready", _("prêt à remettre")
     SENT = "sent", _("remis à la banque")
     CANCELLED = "cancelled", _("annulé")
 

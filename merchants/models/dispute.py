@@ -66,8 +66,8 @@ class DisputeEvent(models.Model):
 
     dispute = models.ForeignKey(Dispute, models.PROTECT, related_name="events")
     at = models.DateTimeField(_("le"))
-    from_state = models.CharField(_("de"), max_length=9, blank=True)
-    to_state = models.CharField(_("vers"), max_length=9)
+    from_state = models.CharField(_("ancien état"), max_length=9, blank=True)
+    to_state = models.CharField(_("nouvel état"), max_length=9)
     actor = models.CharField(_("par"), max_length=150)
 
     class Meta:

@@ -24,8 +24,8 @@ class Statement(models.Model):
         Merchant, models.PROTECT, verbose_name=_("commerçant"), related_name="statements", db_index=False
     )
     number = models.CharField(_("numéro"), max_length=20, unique=True)
-    starts_on = models.DateField(_("du"))
-    ends_on = models.DateField(_("au"))  # the last day
+    starts_on = models.DateField(_("premier jour"))
+    ends_on = models.DateField(_("dernier jour"))  # the last day
     previous = models.OneToOneField(
         "self", models.PROTECT, verbose_name=_("relevé précédent"), null=True, related_name="next"
     )
@@ -153,7 +153,7 @@ class CommissionInvoice(models.Model):
     )
     kind = models.CharField(_("nature"), max_length=11, choices=Kind)
     number = models.CharField(_("numéro"), max_length=20, unique=True)
-    issued_on = models.DateField(_("date"))
+    issued_on = models.DateField(_("date de la facture"))
     corrects = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")
     figures = models.JSONField()
 
@@ -206,8 +206,8 @@ class BankFileEvent(models.Model):
 
     bank_file = models.ForeignKey(BankFile, models.PROTECT, related_name="events")
     at = models.DateTimeField(_("le"))
-    from_state = models.CharField(_("de"), max_length=9, blank=True)
-    to_state = models.CharField(_("vers"), max_length=9)
+    from_state = models.CharField(_("ancien état"), max_length=9, blank=True)
+    to_state = models.CharField(_("nouvel état"), max_length=9)
     actor = models.CharField(_("par"), max_length=80, blank=True)
 
     class Meta:
