@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
+from modeltranslation.admin import TranslationAdmin
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -24,6 +25,7 @@ from unfold.widgets import CHECKBOX_CLASSES, INPUT_CLASSES, SELECT_CLASSES, Unfo
 from accounts.forms import BirthDateField, KeyBatchForm, PhoneField
 from accounts.models import (
     DetailChange,
+    HelpSubject,
     IdentificationKey,
     Membership,
     MembershipEvent,
@@ -360,3 +362,15 @@ class DetailChangeAdmin(ReadOnly, ModelAdmin):
     list_display = ("at", "user", "actor", "field", "reason")
     list_select_related = ("user", "actor")
     search_fields = ("user__email",)
+
+
+class HelpSubjectForm(forms.ModelForm):
+    phone = PhoneField(label=_("téléphone"), required=False)
+
+
+@admin.register(HelpSubject)
+class HelpSubjectAdmin(ModelAdmin, TranslationAdmin):
+    form = HelpSubjectForm
+    list_display = ("title", "email", "phone", "position", "is_active")
+    list_editable = ("position", "is_active")
+    prepopulated_fields = {"slug": ("title",)}

@@ -314,3 +314,29 @@ class StaffRole(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} @ {self.organisation_id}"
+
+
+class HelpSubject(models.Model):  # type: ignore[django-manager-missing]
+    """One subject of the help page: what to know, and whom to ask (S0.6)."""
+
+    slug = models.SlugField(_("identifiant"), unique=True, max_length=40)
+    title = models.CharField(_("titre"), max_length=120)
+    text = models.TextField(_("texte"))
+    email = models.EmailField(_("adresse e-mail"), blank=True)
+    phone = models.CharField(_("téléphone"), max_length=16, blank=True)  # E.164
+    hours = models.CharField(_("horaires"), max_length=120, blank=True)
+    position = models.PositiveSmallIntegerField(_("rang"), default=0)
+    is_active = models.BooleanField(_("affiché"), default=True)
+
+    class Meta:
+        verbose_name = _("sujet d'aide")
+        verbose_name_plural = _("sujets d'aide")
+        ordering = ["position", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(phone="") | Q(phone__startswith="+"), name="help_phone_is_e164"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title

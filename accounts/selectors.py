@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from allauth.mfa.models import Authenticator
 from django.db import connection
-from django.db.models import Exists, F
+from django.db.models import Exists, F, QuerySet
 from django.utils.translation import gettext
 
-from accounts.models import StaffRole, User
+from accounts.models import HelpSubject, StaffRole, User
 from accounts.states import MembershipState
 
 
@@ -152,6 +152,33 @@ def customer_language(user_id: int) -> str:
 
 
 @dataclass(frozen=True)
+class PersonalDetails:
+    """« Gérez vos coordonnées » as other rooms need it. `phone` is E.164 or empty; `address` has lines."""
+
+    first_name: str
+    last_name: str
+    phone: str
+    birth_on: date | None
+    address: str
+    language: str
+
+
+def personal_details(user_id: int) -> PersonalDetails:
+    """What the person says about themselves. One query."""
+    user = User.objects.get(pk=user_id)
+    place = f"{user.postal_code} {user.city}".strip()
+    lines = (user.address_line1, user.address_line2, place, user.country if place else "")
+    return PersonalDetails(
+        first_name=user.first_name,
+        last_name=user.last_name,
+        phone=user.phone,
+        birth_on=user.birth_date,
+        address="\n".join(line for line in lines if line),
+        language=user.language,
+    )
+
+
+@dataclass(frozen=True)
 class Contact:
     """Where and in which language to write to somebody."""
 
@@ -215,3 +242,8 @@ def _approval_note(gate: Gate, decider: str) -> str:
     if gate.membership_state not in notes:
         return ""
     return notes[MembershipState(gate.membership_state)] % {"who": decider[:1].upper() + decider[1:]}
+
+
+def help_subjects() -> QuerySet[HelpSubject]:
+    """Whom to ask about what, in the operators' order (S0.6). One query."""
+    return HelpSubject.objects.filter(is_active=True)

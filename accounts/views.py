@@ -127,7 +127,7 @@ def profile(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         details = Details(**{name: form.cleaned_data[name] for name in Details.__dataclass_fields__})
         try:
-            update_details(user_id=_me(request), details=details)
+            update_details(user_id=_me(request), details=details, at=timezone.now())
         except DetailFixed as refusal:  # set meanwhile, in another tab
             form.add_error(refusal.field, _("Ce champ est fixé et ne change plus."))
         else:

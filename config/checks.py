@@ -58,6 +58,7 @@ def _surroundings(given: Mapping[str, Any]) -> list[tuple[bool, str]]:
 
 def _outside(given: Mapping[str, Any]) -> list[tuple[bool, str]]:
     stripe = given["PAYMENT_GATEWAY"] == "stripe"
+    by_http = given["SMS_GATEWAY"] == "loyalty.sms.HttpSms"
     return [
         (given["PAYMENT_GATEWAY"] not in given["PAYMENT_GATEWAYS"], "PAYMENT_GATEWAY names no gateway."),
         (stripe and not given["STRIPE_SECRET_KEY"], "STRIPE_SECRET_KEY is missing."),
@@ -67,5 +68,11 @@ def _outside(given: Mapping[str, Any]) -> list[tuple[bool, str]]:
         ),
         (stripe and not given["STRIPE_WEBHOOK_SECRET"], "STRIPE_WEBHOOK_SECRET is missing."),
         (not given["EMAIL_URL"], "EMAIL_URL is missing."),
+        (given["SMS_GATEWAY"].startswith("sandbox."), "SMS_GATEWAY is the sandbox's: nobody gets a code."),
+        (by_http and not given["SMS_URL"], "SMS_URL is missing: nobody gets an enrolment code."),
+        (
+            by_http and bool(given["SMS_URL"]) and not given["SMS_URL"].startswith("https://"),
+            "SMS_URL does not begin with https://: phones and codes would travel in clear.",
+        ),
         (not given["SELLER_SIRET"].strip("0"), "SELLER_SIRET is the demo's: invoices would name no company."),
     ]

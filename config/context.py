@@ -4,7 +4,11 @@ from functools import cache
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils import timezone
 
+from loyalty.selectors.glance import glances
+from loyalty.selectors.own import programmes_of
+from loyalty.services.settle import settled
 from orders.selectors import cart_size
 
 THEMES = frozenset({"light", "dark"})
@@ -16,9 +20,22 @@ def portal(request: HttpRequest) -> dict[str, object]:
         "sandbox": settings.SANDBOX,
         "support_email": settings.SUPPORT_EMAIL,
         "gate": getattr(request, "gate", None),
-        "cart_count": cache(lambda: _cart_count(request)),  # asked only by pages that show it, once
+        # Asked only by pages that show them, once.
+        "cart_count": cache(lambda: _cart_count(request)),
+        "points_at_a_glance": cache(lambda: _points(request)),
         "theme": theme if theme in THEMES else "",
     }
+
+
+def _points(request: HttpRequest) -> dict[str, object]:
+    """Every programme of the signed-in person in a line, and the one of their CSE to join. Two queries."""
+    if request.user.pk is None:
+        return {}
+    now, gate = timezone.now(), request.gate  # type: ignore[attr-defined]
+    programmes = programmes_of(request.user.pk, gate.organisation_id, at=now)
+    members = [settled(one.member, at=now) for one in programmes if one.member]
+    to_join = [one for one in programmes if one.member is None and one.is_of_cse and one.is_open]
+    return {"held": glances(members, at=now), "to_join": to_join}
 
 
 def _cart_count(request: HttpRequest) -> int:

@@ -233,6 +233,10 @@ ACCOUNT_RATE_LIMITS = {
     "identification_key": env.str("KEY_CHECKS_RATE", "10/m/ip,40/h/ip"),
     # `key` is the card's number: many accounts together must not guess at one card either.
     "register_card": env.str("CARD_TRIES_RATE", "10/m/user,40/h/user,20/m/ip,100/h/ip,10/h/key"),
+    # Each code is an SMS that is paid for; each try is one of three that the service counts.
+    "loyalty_codes": env.str("LOYALTY_CODES_RATE", "10/h/user,30/h/ip"),
+    "loyalty_confirm": env.str("LOYALTY_TRIES_RATE", "30/h/user,100/h/ip"),
+    "loyalty_pay": env.str("LOYALTY_PAY_RATE", "20/m/user"),
     # `key` is the terminal's name as it was typed, or the device: see docs/merchants.md.
     "terminal_sign_in": env.str("TERMINAL_SIGN_IN_RATE", "20/m/ip,200/h/ip"),
     "terminal_activate": env.str("TERMINAL_ACTIVATION_RATE", "5/m/ip,20/h/ip,5/h/key"),

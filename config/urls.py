@@ -4,16 +4,19 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
+from accounts.views_help import help_page
 from config import health
 
 urlpatterns = [
     path("healthz", health.alive),
     path("readyz", health.ready),
     path("", include("kernel.urls")),
+    path("aide/", help_page, name="help"),
     path("compte/", include("accounts.urls")),
     path("cse/", include("accounts.urls_cse")),
     path("", include("orders.urls")),
     path("portefeuille/", include("wallet.urls")),
+    path("fidelite/", include("loyalty.urls")),
     path("cinema/", include("wallet.urls_cinema")),
     path("cinema/", include("orders.urls_booking")),
     path("terminal/", include("merchants.urls")),

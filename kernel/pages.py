@@ -7,11 +7,6 @@ from kernel.access import Audience, allow
 
 
 @allow(Audience.PUBLIC)
-def help_page(request: HttpRequest) -> HttpResponse:
-    return render(request, "pages/help.html")
-
-
-@allow(Audience.PUBLIC)
 def privacy(request: HttpRequest) -> HttpResponse:
     return render(request, "pages/privacy.html")
 

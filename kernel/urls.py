@@ -3,7 +3,6 @@ from django.urls import path
 from kernel import pages
 
 urlpatterns = [
-    path("aide/", pages.help_page, name="help"),
     path("confidentialite/", pages.privacy, name="privacy"),
     path("accessibilite/", pages.accessibility, name="accessibility"),
 ]

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from django.db.models import F, Q, Sum
+from django.db.models import F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import TruncMonth
 from django.db.models.query import RawQuerySet
 
 from kernel.calendar import FAR_FUTURE, PARIS
-from ledger.models import Account, Lot, LotMove, Transfer
+from ledger.models import Account, Hold, Lot, LotMove, Transfer
 from ledger.states import AccountKind, HoldState, OwnKind, Restriction, SpendContext, TransferRecord
 
 
@@ -140,12 +140,36 @@ def is_frozen(account_id: int) -> bool:
     return Account.objects.filter(pk=account_id, frozen=True).exists()
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is true of an account beside its lots. `held`: minor units set aside."""
+
+    frozen: bool = False
+    held: int = 0
+
+
+def standing(account_id: int) -> Standing:
+    """Whether the account gives nothing out, and what is set aside. One query."""
+    held = Hold.objects.filter(account=OuterRef("pk"), state=HoldState.OPEN.value)
+    total = held.order_by().values("account").annotate(total=Sum("amount")).values("total")
+    row = Account.objects.filter(pk=account_id).values_list("frozen", Subquery(total)).first()
+    return Standing(row[0], row[1] or 0) if row else Standing()
+
+
 def open_lots(account_id: int) -> list[LotState]:
     """Lots with something left, in spending order; those that are over too, until they are swept. One
     query.
     """
-    lots = Lot.objects.filter(account_id=account_id, is_open=True)
-    return [_lot_state(lot) for lot in lots.order_by("expires_at", "activates_at", "pk")]
+    return open_lots_of([account_id])[account_id]
+
+
+def open_lots_of(account_ids: Iterable[int]) -> dict[int, list[LotState]]:
+    """`open_lots` of many accounts, in one query; none when nothing is asked."""
+    found: dict[int, list[LotState]] = {account_id: [] for account_id in account_ids}
+    lots = Lot.objects.filter(account_id__in=list(found), is_open=True)
+    for lot in lots.order_by("expires_at", "activates_at", "pk") if found else ():
+        found[lot.account_id].append(_lot_state(lot))
+    return found
 
 
 def lots_made_by(transfer_ids: Iterable[UUID]) -> dict[UUID, LotState]:

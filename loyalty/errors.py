@@ -158,6 +158,14 @@ class OneTimeCodeRefused(DomainError):
     """The code is unknown, older than 60 seconds, or was used (S4.12)."""
 
 
+class TooManyTries(DomainError):
+    """This outlet has shown enough wrong codes for now; `wait_seconds` until the next (S4.12)."""
+
+    def __init__(self, wait_seconds: int) -> None:
+        super().__init__(f"wait {wait_seconds} s")
+        self.wait_seconds = wait_seconds
+
+
 class RewardUnknown(DomainError):
     """The programme has no such reward today."""
 

@@ -26,6 +26,7 @@ from loyalty.rules import (
 )
 
 LONGEST_DAYS = 3660
+LONGEST_WORD, LONGEST_TIER = 40, 20
 LARGEST_MINOR = 10**12
 Report = Callable[[str, str], None]
 KNOWN_PARTS = frozenset(
@@ -45,6 +46,16 @@ KNOWN_PARTS = frozenset(
 )
 
 
+# Parts that are objects themselves, with what they may hold.
+KNOWN_INSIDE = {
+    "accrual": {"by", "brackets"},
+    "life": {"months", "idle_days"},
+    "welcome": {"trigger", "points", "delay_days", "life_days", "single_purchase"},
+    "birthday": {"days_before", "life_days", "points"},
+    "redemption": {"cap_bp", "excluded_categories"},
+}
+
+
 def parse_rules(raw: Mapping[str, Any]) -> Rules:
     """Parse and validate. Refuses `RulesInvalid` with all problems at once."""
     problems: list[RuleProblem] = []
@@ -54,13 +65,23 @@ def parse_rules(raw: Mapping[str, Any]) -> Rules:
 
     if not isinstance(raw, Mapping):
         raise RulesInvalid((RuleProblem("rules", _("Les règles sont un objet JSON.")),))
-    for unknown in sorted(set(raw) - KNOWN_PARTS):
+    for unknown in _unknown(raw):
         report(unknown, _("Cette partie n'existe pas."))
     rules = _read(raw, report)
     _check_together(rules, report)
     if problems:
         raise RulesInvalid(tuple(problems))
     return rules
+
+
+def _unknown(raw: Mapping[str, Any]) -> list[str]:
+    """A misspelt part would be taken for one that is not there."""
+    found = set(raw) - KNOWN_PARTS
+    for part, known in KNOWN_INSIDE.items():
+        inside = raw.get(part)
+        if isinstance(inside, Mapping):
+            found |= {f"{part}.{name}" for name in set(inside) - known}
+    return sorted(found)
 
 
 def _read(raw: Mapping[str, Any], report: Report) -> Rules:
@@ -164,7 +185,7 @@ def _say(report: Report, n: int, bracket: Bracket, message: str) -> None:
 def _tiers(raw: Mapping[str, Any], report: Report) -> tuple[Tier, ...]:
     found = [
         Tier(
-            code=_word(row, "code", report, prefix=f"tiers[{n}]."),
+            code=_word(row, "code", report, prefix=f"tiers[{n}].", most=LONGEST_TIER),
             name=_word(row, "name", report, prefix=f"tiers[{n}]."),
             from_minor=_number(row, "from_minor", report, prefix=f"tiers[{n}]."),
             rate_bp=_number(row, "rate_bp", report, prefix=f"tiers[{n}].", default=0, most=BASIS),
@@ -290,10 +311,12 @@ def _number(
     return value
 
 
-def _word(raw: Mapping[str, Any], name: str, report: Report, *, prefix: str = "") -> str:
+def _word(
+    raw: Mapping[str, Any], name: str, report: Report, *, prefix: str = "", most: int = LONGEST_WORD
+) -> str:
     value = raw.get(name)
-    if not isinstance(value, str) or not value.strip() or len(value) > 40:
-        report(prefix + name, _("Un mot de 1 à 40 caractères est attendu."))
+    if not isinstance(value, str) or not value.strip() or len(value) > most:
+        report(prefix + name, _("Un mot de 1 à %(most)s caractères est attendu.") % {"most": most})
         return ""
     return value.strip()
 

@@ -51,6 +51,14 @@ class SuspicionState(models.TextChoices):
     CLEARED = "cleared", _("écarté")
 
 
+class Sign(models.TextChoices):
+    """Why two members of one birth date may be one person."""
+
+    NAME = "name_and_birth_date", _("même nom et même naissance")
+    CLOSE_NAME = "close_name_and_birth_date", _("nom presque pareil et même naissance")
+    MAILBOX = "mailbox_and_birth_date", _("même boîte e-mail et même naissance")
+
+
 SUSPICION_MACHINE: Machine[SuspicionState] = Machine(
     {
         SuspicionState.OPEN: frozenset({SuspicionState.CONFIRMED, SuspicionState.CLEARED}),

@@ -6,10 +6,13 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from accounts.services.profile import DETAILS_JOB
 from loyalty.models import ProgrammeVersion
+from loyalty.services.details import follow_account
 from loyalty.services.enrol import SEND_JOB
 from loyalty.services.notices import tell_members
 from loyalty.services.programme import REPLAN_JOB
+from loyalty.services.promote import GRANT_JOB, continue_grant
 from loyalty.services.replan import replan_birthdays
 from loyalty.services.send import send_code
 from loyalty.services.sweep import credit_birthdays, end_idle
@@ -25,6 +28,11 @@ def code_wanted(ref: str) -> None:
     send_code(challenge_id=UUID(ref), at=timezone.now())
 
 
+@handler(DETAILS_JOB)
+def account_changed(ref: str) -> None:
+    follow_account(user_id=int(ref), at=timezone.now())
+
+
 @handler(REPLAN_JOB)
 def version_published(ref: str) -> None:
     """`ref` is the version, and behind a colon the member to go on after."""
@@ -36,6 +44,14 @@ def version_published(ref: str) -> None:
         last = replan_birthdays(programme_id=programme_id, after_id=last, at=timezone.now())
     if last is not None:
         enqueue(kind=REPLAN_JOB, ref=f"{version}:{last}", due_at=timezone.now())
+
+
+@handler(GRANT_JOB)
+def promotion_given(ref: str) -> None:
+    ends_at = time.monotonic() + SWEEP_SECONDS
+    while continue_grant(grant_id=int(ref), at=timezone.now()):
+        if time.monotonic() > ends_at:
+            raise Retry(after=timedelta(0))
 
 
 @periodic("loyalty.sweep", every=timedelta(minutes=5))

@@ -52,6 +52,14 @@ class ReadOnly:
 
 
 class ProductForm(forms.ModelForm):
+    class Meta:
+        help_texts = {
+            "category": _(
+                "Les programmes de fidélité excluent des catégories par ce nom, par exemple « soldes » ou "
+                "« promotions » : leurs produits ne rapportent pas de points et ne se paient pas en points."
+            )
+        }
+
     def clean_presets(self) -> list[int]:
         presets = self.cleaned_data["presets"]
         if not isinstance(presets, list) or not all(type(value) is int for value in presets):

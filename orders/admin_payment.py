@@ -66,7 +66,7 @@ class PaymentEventInline(LookedInline):
 
 class RefundInline(LookedInline):
     model = Refund
-    fields = ("requested_at", "amount_minor", "state", "undue", "reason", "psp_id", "done_at")
+    fields = ("requested_at", "amount_minor", "points_minor", "state", "undue", "reason", "psp_id", "done_at")
 
 
 @admin.register(Payment)

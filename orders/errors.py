@@ -63,6 +63,18 @@ class TotalTooSmall(DomainError):
         self.minimum = minimum
 
 
+class PointsNotPossible(DomainError):
+    """Points cannot pay so much of this cart; `nearest_minor` is the most below that they can (S4.4)."""
+
+    def __init__(self, nearest_minor: int) -> None:
+        super().__init__(str(nearest_minor))
+        self.nearest_minor = nearest_minor
+
+
+class PointsWithheld(DomainError):
+    """The points set aside for an order may not be used: their account gives nothing out any more."""
+
+
 class PricesChanged(DomainError):
     """A discount changed since the cart was shown; the customer must see the new price first."""
 

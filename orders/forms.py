@@ -23,6 +23,7 @@ from orders.models import Product
 from orders.services.cart import check_amount, check_quantity
 
 _SPACES = re.compile(r"[\s\u00a0\u202f]+")
+EVERYTHING = 2**62
 # Only the digits 0 to 9: `\d` and int() would also take other scripts' digits, which people can't check.
 _QUANTITY = re.compile(r"[0-9]{1,9}")
 
@@ -145,11 +146,50 @@ class LineForm(forms.Form):
         return data
 
 
+class PointsForm(forms.Form):
+    """How many points are to pay a part of the cart: a slider in whole points, a number, or a button.
+
+    Slider and number come with what the page showed in them: the one that was changed counts, a number more
+    than a slider.
+    """
+
+    version = forms.IntegerField(min_value=0, max_value=2**31)
+    op = forms.ChoiceField(choices=[(op, op) for op in ("all", "none")], required=False)
+    curseur = forms.IntegerField(min_value=0, max_value=10**9, required=False)
+    curseur_avant = forms.IntegerField(min_value=0, max_value=10**9, required=False)
+    points = forms.CharField(required=False, max_length=40)
+    points_avant = forms.CharField(required=False, max_length=40)
+
+    def clean(self) -> dict[str, Any]:
+        """`wanted` in hundredths of points; `or_less`: the nearest below will do."""
+        data: dict[str, Any] = self.cleaned_data
+        moved = data.get("curseur") is not None and data.get("curseur") != data.get("curseur_avant")
+        if data.get("op"):
+            data |= {"wanted": 0 if data["op"] == "none" else EVERYTHING, "or_less": True}
+        elif moved and data.get("points") == data.get("points_avant"):
+            data |= {"wanted": data["curseur"] * 100, "or_less": True}
+        else:
+            data |= {"wanted": self._typed(), "or_less": False}
+        return data
+
+    def _typed(self) -> int:
+        text = self.cleaned_data.get("points", "")
+        try:
+            return parse_amount(text) if text else 0
+        except forms.ValidationError:
+            self.add_error(
+                "points",
+                gettext("Écrivez le nombre de points avec les chiffres 0 à 9, par exemple 50 ou 12,50."),
+            )
+            return 0
+
+
 class CheckoutForm(forms.Form):
-    """The cart as it was shown, and the terms ticked (S3.5)."""
+    """The cart as it was shown, the part of it paid in points, and the terms ticked (S3.5)."""
 
     commande = forms.IntegerField(min_value=1, max_value=2**62)
     version = forms.IntegerField(min_value=0, max_value=2**31)
+    points = forms.IntegerField(min_value=0, max_value=2**62, required=False)
     conditions = forms.IntegerField(min_value=1, max_value=2**62)
     cgv = forms.BooleanField(
         error_messages={"required": _("Cochez cette case pour accepter les conditions générales de vente.")}

@@ -153,6 +153,11 @@ class Order(models.Model):
     currency = models.CharField(_("devise"), max_length=3, default="EUR")
     face_minor = models.PositiveBigIntegerField(_("valeur (centimes)"), default=0)
     total_minor = models.PositiveBigIntegerField(_("total (centimes)"), default=0)
+    # What the customer asked to pay in points, kept in the cart; a page offers the nearest that is possible.
+    points_wanted_minor = models.PositiveBigIntegerField(_("points souhaités (centièmes)"), default=0)
+    points_minor = models.PositiveBigIntegerField(_("payé en points (centièmes)"), default=0)
+    # The use of points in loyalty: set aside when the order is placed, used when it is paid.
+    redemption_key = models.UUIDField(_("utilisation de points"), null=True, editable=False)
     terms = models.ForeignKey(
         TermsVersion,
         verbose_name=_("conditions acceptées"),
@@ -178,6 +183,14 @@ class Order(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(total_minor__lte=F("face_minor")), name="order_total_within_face"
+            ),
+            models.CheckConstraint(
+                condition=Q(points_minor__gte=0, points_minor__lte=F("total_minor")),
+                name="order_points_within_total",
+            ),
+            models.CheckConstraint(
+                condition=Q(points_minor=0) | Q(redemption_key__isnull=False),
+                name="order_points_are_redeemed",
             ),
             models.CheckConstraint(
                 condition=Q(state="cart")
@@ -209,6 +222,11 @@ class Order(models.Model):
     @property
     def saving_minor(self) -> int:
         return self.face_minor - self.total_minor
+
+    @property
+    def due_minor(self) -> int:
+        """What is paid by card: the total without the part paid in points, of which one is one unit."""
+        return self.total_minor - self.points_minor
 
 
 class OrderLine(models.Model):
@@ -320,6 +338,8 @@ class Refund(models.Model):
         Payment, verbose_name=_("paiement"), on_delete=models.PROTECT, related_name="refunds"
     )
     amount_minor = models.PositiveBigIntegerField(_("montant (centimes)"))
+    # Points that the order had used and that returned with this money.
+    points_minor = models.PositiveBigIntegerField(_("points rendus (centièmes)"), default=0)
     state = models.CharField(_("état"), max_length=20, choices=RefundState, default=RefundState.REQUESTED)
     reason = models.CharField(_("motif"), max_length=200, blank=True)
     undue = models.BooleanField(

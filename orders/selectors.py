@@ -134,6 +134,7 @@ class CartView:
     lines: tuple[Line, ...]
     valid_until: date | None
     currency: str = "EUR"
+    points_wanted_minor: int = 0
 
     @cached_property
     def count(self) -> int:
@@ -159,9 +160,10 @@ class CartView:
 # By hand: the ORM takes ten times as long to word this as the database to answer. Each row is a product
 # without its long texts, and the line that sells it.
 _LINES = """
-SELECT p.id, p.slug, p.name, p.name_fr, p.name_en, p.artwork, p.max_quantity, p.validity_months, p.issuer,
+SELECT p.id, p.slug, p.name, p.name_fr, p.name_en, p.artwork, p.max_quantity, p.validity_months, p.category,
+    p.issuer,
     l.id AS line_id, l.face_minor, l.quantity, l.rate_bp, l.price_minor, l.previous_price_minor,
-    o.id AS order_id, o.version AS order_version, o.currency AS order_currency
+    o.id AS order_id, o.version AS order_version, o.currency AS order_currency, o.points_wanted_minor
 FROM orders_order o
 JOIN orders_orderline l ON l.order_id = o.id
 JOIN orders_product p ON p.id = l.product_id
@@ -179,7 +181,14 @@ def cart_view(customer_id: int, *, at: datetime) -> CartView:
     ends = [last_valid_day(local_date(at), row.validity_months) for row in rows if not row.is_endless]
     soonest = min(ends, default=None)
     lines = tuple(_line(row) for row in rows)
-    return CartView(first.order_id, first.order_version, lines, soonest, first.order_currency)
+    return CartView(
+        first.order_id,
+        first.order_version,
+        lines,
+        soonest,
+        first.order_currency,
+        first.points_wanted_minor,
+    )
 
 
 def _line(row: Any) -> Line:
@@ -234,13 +243,13 @@ def _with_dispute(orders: QuerySet[Order]) -> QuerySet[Order]:
 
 _PLACED = [state for state in OrderState if state != OrderState.CART]
 _ORDERS = f"""
-SELECT id, booking_id, loads_id, state, currency, total_minor, placed_at, paid_at,
+SELECT id, booking_id, loads_id, state, currency, total_minor, points_minor, placed_at, paid_at,
     {_LAST_STATE} AS payment_state
 FROM orders_order WHERE customer_id = %s AND id < %s AND state IN ({{states}}) ORDER BY id DESC LIMIT %s
 """  # noqa: S608 - no value is put in
 _ORDER = f"""
-SELECT orders_order.id, booking_id, loads_id, state, currency, face_minor, total_minor, placed_at, paid_at,
-    fulfilled_at, cards_expected_from, cards_expected_until, t.number AS terms_number,
+SELECT orders_order.id, booking_id, loads_id, state, currency, face_minor, total_minor, points_minor,
+    placed_at, paid_at, fulfilled_at, cards_expected_from, cards_expected_until, t.number AS terms_number,
     {_LAST_STATE} AS payment_state, {_PAID_WITH} AS payment_label, {_CONTESTED} AS contested
 FROM orders_order LEFT JOIN orders_termsversion t ON t.id = terms_id
 WHERE customer_id = %s AND orders_order.id = %s AND state <> 'cart'

@@ -27,6 +27,7 @@ shop_patterns = [
     path("portefeuille/<uuid:card_id>/recharger/", load.load, name="load"),
     path("panier/", cart.cart, name="cart"),
     path("panier/lignes/<int:pk>/", cart.cart_line, name="line"),
+    path("panier/points/", cart.cart_points, name="points"),
     path("panier/commander/", cart.checkout, name="checkout"),
     path("commandes/", orders.order_list, name="list"),
     path("commandes/<order:number>/", orders.detail, name="detail"),

@@ -54,6 +54,8 @@
     if (box.closest(".amounts")) each(box.form, "[data-free]", (el) => { el.value = ""; });
   });
   on("input", (event) => {
+    // A slider says where it is while it moves.
+    if (event.target.type === "range") event.target.form.elements.curseur_dit.value = event.target.value;
     if (event.target.matches("[data-free]") && event.target.value) {
       each(event.target.form, ".amounts :checked", (el) => { el.checked = false; });
     }

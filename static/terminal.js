@@ -11,11 +11,13 @@
   const fields = [...document.querySelectorAll("[data-keyed]")];
   let field = fields.find((one) => one.getAttribute("aria-invalid")) ?? fields[0];
   const submit = document.querySelector("[data-says]");
+  const plain = submit?.textContent;
   const label = () => {
     if (!submit) return;
     const [whole, cents = ""] = fields[0].value.trim().replace(".", ",").split(",");
-    const said = /^\d+$/.test(whole) && /^\d{0,2}$/.test(cents) ? ` ${whole},${cents.padEnd(2, "0")} ${submit.dataset.currency}` : "";
-    submit.textContent = submit.dataset.says + said;
+    const known = /^\d+$/.test(whole) && /^\d{0,2}$/.test(cents);
+    // The page gives the words with nought in them, written as its language does.
+    submit.textContent = known ? submit.dataset.says.replace(/0([.,])00/, `${whole}$1${cents.padEnd(2, "0")}`) : plain;
   };
   const type = (key) => {
     const limit = Number(field.dataset.keyed) || 10;

@@ -20,11 +20,13 @@ from kernel.errors import DomainError
 from kernel.money import format_minor
 from wallet import admin_bookings, admin_cinema, admin_places  # noqa: F401 - they register pages of their own
 from wallet.admin_base import ReadOnly, import_page
+from wallet.admin_prepaid import PrepaidInline
 from wallet.models import Card, CardEvent, IssueIntent, StockImport, StockPool
 from wallet.services.block import block_card, unblock_card
 from wallet.services.csvlines import reason_text
+from wallet.services.freeze import give_tries_back
 from wallet.services.retry import retry_intent
-from wallet.states import CodeState, IntentState
+from wallet.states import CardKind, CodeState, IntentState
 
 
 class CardEventInline(ReadOnly, TabularInline):
@@ -49,7 +51,7 @@ class CardAdmin(ReadOnly, ModelAdmin):
     ]  # fmt: skip
     readonly_fields = fields
     inlines = [CardEventInline]
-    actions = ["block", "unblock"]
+    actions = ["block", "unblock", "give_tries_back"]
 
     @admin.display(description=_("valeur"))
     def value(self, card: Card) -> str:
@@ -62,6 +64,14 @@ class CardAdmin(ReadOnly, ModelAdmin):
     @admin.action(description=_("Débloquer les cartes"), permissions=["act"])
     def unblock(self, request: HttpRequest, queryset: QuerySet[Card]) -> None:
         self._each(request, queryset, unblock_card)
+
+    @admin.action(description=_("Rendre les essais de CVC (carte sans titulaire)"), permissions=["act"])
+    def give_tries_back(self, request: HttpRequest, queryset: QuerySet[Card]) -> None:
+        self._each(request, queryset, give_tries_back)
+
+    def get_inlines(self, request: HttpRequest, obj: Card | None) -> list[Any]:
+        guarded = [PrepaidInline] if obj is not None and obj.kind == CardKind.PREPAID else []
+        return [*guarded, *self.inlines]
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("wallet.change_card")

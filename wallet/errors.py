@@ -147,6 +147,14 @@ class ScreeningFull(DomainError):
         self.left = left
 
 
+class AlreadyHeld(DomainError):
+    """The customer already keeps unpaid seats of this screening: those of the booking `number`."""
+
+    def __init__(self, number: str) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 class ScreeningChanged(DomainError):
     """Date, technology or price changed while the customer was booking: the page must be shown again."""
 

@@ -24,6 +24,7 @@ PLACE_KINDS = (CardKind.PLACES, CardKind.NAMED)
 NO_END = date(9999, 12, 30)  # `expires_on` of a card that is good for ever: a prepaid one (S0.1)
 CVC_TRIES = 3  # wrong ones in a row block the card (S0.7)
 LARGEST_BATCH = 200  # prepaid cards printed together
+BATCH_PREFIX = "prepaid:"  # of `Card.batch`, for cards made to be handed over
 
 
 def card_day(kind: str, at: datetime) -> date:

@@ -7,8 +7,20 @@ from django.db import transaction
 
 from accounts.errors import DetailFixed, ReasonMissing
 from accounts.models import DetailChange, TermsConsent, User
+from outbox.services.enqueue import enqueue, reschedule
 
 FIXED = ("phone", "birth_date")
+# What members of a loyalty programme are known by too (S4.11): rooms above keep their own copy.
+TOLD = (
+    "first_name",
+    "last_name",
+    "address_line1",
+    "address_line2",
+    "postal_code",
+    "city",
+    "country",
+)
+DETAILS_JOB = "accounts.details_changed"  # `ref` is the person
 
 
 @dataclass(frozen=True)
@@ -28,17 +40,41 @@ class Details:
     language: str
 
 
-def update_details(*, user_id: int, details: Details) -> None:
-    """Write the details. Phone and birth date are fixed once set: refuses `DetailFixed` (S3.10)."""
-    with transaction.atomic():
-        user = User.objects.select_for_update().get(pk=user_id)
-        for field in FIXED:
-            held = getattr(user, field)
-            if held and getattr(details, field) != held:
-                raise DetailFixed(field)
-        for field, value in asdict(details).items():
-            setattr(user, field, value)
-        user.save(update_fields=list(asdict(details)))
+@transaction.atomic
+def update_details(*, user_id: int, details: Details, at: datetime) -> None:
+    """Write the details; a new name or address is news for other rooms (`DETAILS_JOB`).
+
+    Phone and birth date are fixed once set: refuses `DetailFixed` (S3.10).
+    """
+    user = User.objects.select_for_update().get(pk=user_id)
+    for field in FIXED:
+        held = getattr(user, field)
+        if held and getattr(details, field) != held:
+            raise DetailFixed(field)
+    is_news = any(getattr(user, field) != getattr(details, field) for field in TOLD)
+    for field, value in asdict(details).items():
+        setattr(user, field, value)
+    user.save(update_fields=list(asdict(details)))
+    if is_news:
+        tell_details(user_id=user_id, at=at)
+
+
+def tell_details(*, user_id: int, at: datetime) -> None:
+    """Have the rooms that keep a copy read name and address again, in the caller's transaction."""
+    if not reschedule(kind=DETAILS_JOB, ref=str(user_id), due_at=at):
+        enqueue(kind=DETAILS_JOB, ref=str(user_id), due_at=at)
+
+
+@transaction.atomic
+def complete_fixed_details(*, user_id: int, phone: str, birth_date: date) -> None:
+    """Keep a proven phone (E.164) and the birth date given with it, where the person had none yet (S3.10).
+
+    What is there stays.
+    """
+    user = User.objects.select_for_update().get(pk=user_id)
+    user.phone = user.phone or phone
+    user.birth_date = user.birth_date or birth_date
+    user.save(update_fields=list(FIXED))
 
 
 def correct_fixed_details(

@@ -73,6 +73,8 @@ class Bakery:
 def tell_merchants(cast: Cast, *, at: datetime) -> int:
     """The bakery opened its terminal two months ago; Camille and three regulars pay there. Its id."""
     bakery = _open_bakery(at=at - timedelta(days=62))
+    # A second terminal waits for its activation: its paper is in the admin.
+    add_terminal(outlet_id=bakery.terminal.outlet_id, at=at - timedelta(days=1))
     regulars = [_regular(name, bakery, at=at - timedelta(days=40 + n)) for n, name in enumerate(REGULARS)]
     _join(bakery, cast.member, "+33639980042", at=at - timedelta(days=39))
     cards = [_card_in_use(cast.member), *regulars]
@@ -118,8 +120,6 @@ def _open_bakery(*, at: datetime) -> Bakery:
     add_operator(
         merchant_id=merchant.pk, login="noe", name="Noé", password=PASSWORD, role=OperatorRole.CASHIER
     )
-    # The second terminal waits for its activation: its paper is in the admin.
-    add_terminal(outlet_id=outlet.pk, at=at)
     device = Device.objects.create(
         terminal=terminal,
         token_index=uuid.uuid5(uuid.NAMESPACE_URL, "demo:till").hex,  # no cookie has it

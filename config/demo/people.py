@@ -18,6 +18,7 @@ NEWCOMER = "nouveau@demo.example"
 STAFF = "cse@demo.example"
 OPERATOR = "admin@demo.example"
 MERCHANT = "marchand@demo.example"
+CSE, OTHER_CSE = "ateliers-verdore", "filature-du-lac"
 KEY = "DEMO-2026"
 DIRECT_KEY = "DEMO-DIRECT"
 
@@ -33,9 +34,16 @@ class Cast:
     other_cse: Organisation
 
 
+def known_people() -> Cast:
+    """Those of an earlier telling."""
+    member, staff, operator = (User.objects.get(email=email) for email in (MEMBER, STAFF, OPERATOR))
+    cse, other = (Organisation.objects.get(slug=slug) for slug in (CSE, OTHER_CSE))
+    return Cast(member=member, staff=staff, operator=operator, cse=cse, other_cse=other)
+
+
 def people(*, at: datetime) -> Cast:
-    cse = _organisation("CSE des Ateliers Verdoré", "ateliers-verdore", ["Siège", "Entrepôt", "Boutiques"])
-    other = _organisation("CSE Filature du Lac", "filature-du-lac", ["Filature"])
+    cse = _organisation("CSE des Ateliers Verdoré", CSE, ["Siège", "Entrepôt", "Boutiques"])
+    other = _organisation("CSE Filature du Lac", OTHER_CSE, ["Filature"])
     operator = _account(
         OPERATOR, "Ariane", "Tellier", at=at - timedelta(days=600), is_staff=True, is_superuser=True
     )

@@ -10,22 +10,14 @@ from wallet.models import CardProduct
 from wallet.services.deliver import deliver_places
 from wallet.services.register import register_card
 from wallet.services.shelve import shelve_next_piece
+from wallet.services.ship import CONDITIONS_EN, CONDITIONS_FR, ship_reward_places
 from wallet.services.stock import start_import
 from wallet.states import CardKind, Technology
 
 # Printed cards that nobody has registered yet, for the reader to try.
 CARD_TO_REGISTER = "2004 6631 8274"  # 3 places
 NAMED_CARD_TO_REGISTER, SURNAME = "3100 2004 0090", "Morvan"
-WEEK = 0b0011111
 EVERY_TECHNOLOGY = tuple(Technology.values)
-GOOD_FR = (
-    "Une place donne droit à une entrée pour une séance acceptée. Connectez-vous au moment de réserver : vos "
-    "places sont proposées sur la page des tarifs. Elles ne sont ni remboursables, ni prolongeables."
-)
-GOOD_EN = (
-    "One place is one admission to an accepted screening. Sign in when you book: your places are offered on "
-    "the price page. They can be neither refunded nor extended."
-)
 
 
 @dataclass(frozen=True)
@@ -58,10 +50,6 @@ KINDS = (
     Kind("invitation", "Invitation", "Invitation", months=6),
     Kind("anniversaire", "Place anniversaire", "Birthday place", months=1, artwork="reward"),
     Kind(
-        "fidelite-5-7", "Place 5/7 fidélité", "5/7 loyalty place", months=6, weekdays=WEEK, artwork="reward"
-    ),
-    Kind("fidelite-7-7", "Place 7/7 fidélité", "7/7 loyalty place", months=6, artwork="reward"),
-    Kind(
         "permanente",
         "Invitation permanente",
         "Permanent invitation",
@@ -84,6 +72,7 @@ PRINTED = {
 
 def describe_places() -> None:
     """Every kind of card of S2.1."""
+    ship_reward_places()
     for kind in KINDS:
         CardProduct.objects.get_or_create(
             slug=kind.slug,
@@ -96,8 +85,8 @@ def describe_places() -> None:
                 "weekdays": kind.weekdays,
                 "technologies": list(kind.technologies),
                 "seats_per_screening": kind.most,
-                "conditions_fr": GOOD_FR,
-                "conditions_en": GOOD_EN,
+                "conditions_fr": CONDITIONS_FR,
+                "conditions_en": CONDITIONS_EN,
                 "artwork": kind.artwork,
             },
         )
@@ -110,8 +99,6 @@ def fill_wallet(cast: Cast, *, at: datetime) -> None:
     today = programme_day(at)
     for slug, label, days_ago, days_left in (
         ("anniversaire", "Anniversaire", 9, 21),
-        ("fidelite-5-7", "Fidélité, 240 points", 40, 140),
-        ("fidelite-7-7", "Fidélité, 300 points", 20, 160),
         ("invitation", "Invitation du service client", 200, -17),
     ):
         deliver_places(

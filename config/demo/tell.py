@@ -1,4 +1,7 @@
-"""The whole story, once. Told again, on a later day, only the coming days of the cinemas are announced."""
+"""The whole story, once. Told again, on a later day, only the coming days of the cinemas are announced.
+
+Data of a release without loyalty gains its points once.
+"""
 
 from datetime import datetime
 
@@ -7,10 +10,12 @@ from django.db import transaction
 
 from accounts.models import User
 from config.demo.cinema import fill_cinema
+from config.demo.help import fill_help
 from config.demo.history import tell_history
+from config.demo.loyalty import fill_loyalty, loyalty_is_told, open_loyalty
 from config.demo.merchants import tell_merchants
 from config.demo.past import forget_jobs
-from config.demo.people import MEMBER, people
+from config.demo.people import MEMBER, known_people, people
 from config.demo.places import describe_places, fill_wallet
 from config.demo.prepaid import tell_prepaid
 from config.demo.programme import fill_programme
@@ -29,15 +34,28 @@ def tell(*, at: datetime) -> bool:
         raise NotADemo
     if User.objects.filter(email=MEMBER).exists():
         fill_programme(at=at)
+        if not loyalty_is_told():
+            _add_loyalty(at=at)
         return False
     with transaction.atomic(), forget_jobs():
         cast = people(at=at)
         products = stock_shop(cast, at=at)
         describe_places()
+        fill_help()
         fill_queue(cast, at=at)
+        open_loyalty(cast, at=at)
         tell_history(cast, products, at=at)
         fill_wallet(cast, at=at)
+        fill_loyalty(cast, at=at)
         fill_cinema(cast, at=at)
         tell_prepaid(cast, products, at=at)
         tell_settlement(tell_merchants(cast, at=at), at=at)
     return True
+
+
+def _add_loyalty(*, at: datetime) -> None:
+    """For the data of a release that had no points yet."""
+    cast = known_people()
+    with transaction.atomic(), forget_jobs():
+        open_loyalty(cast, at=at)
+        fill_loyalty(cast, at=at)

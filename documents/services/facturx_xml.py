@@ -52,9 +52,22 @@ def _header(invoice: InvoiceData) -> dict[str, Any]:
         "BG-4": _party(invoice.seller, names_vat_number=not only_vouchers),
         "BG-7": _party(invoice.buyer, names_vat_number=not only_vouchers),
     }
+    if invoice.points_minor:
+        terms["BG-1"] = [{"BT-22": _in_points(invoice)}]
     if invoice.preceding:
         terms["BG-3"] = [{"BT-25": invoice.preceding.number, "BT-26": invoice.preceding.issued_on}]
     return {term: value for term, value in terms.items() if value}
+
+
+def _in_points(invoice: InvoiceData) -> str:
+    """EN 16931 has one means of payment per invoice: the points stand in a note, and in the amount paid.
+
+    French, whatever the reader's language, as the other fixed texts here.
+    """
+    verb = "Rendu" if invoice.is_credit_note else "Payé"
+    card, points = _amount(invoice.money_minor), _amount(invoice.points_minor)
+    currency = invoice.currency
+    return f"{verb} par carte : {card} {currency} ; en points de fidélité : {points} {currency}"
 
 
 def _totals(invoice: InvoiceData, figures: Figures) -> dict[str, Any]:

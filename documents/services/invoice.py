@@ -97,7 +97,11 @@ class PrecedingInvoice:
 
 @dataclass(frozen=True)
 class InvoiceData:
-    """A paid invoice, or a credit note (type 381, positive amounts) on one."""
+    """A paid invoice, or a credit note (type 381, positive amounts) on one.
+
+    `points_minor` of the total was paid in loyalty points, or returns as points; they are a means of payment,
+    so they change neither prices nor VAT. `earned_minor`: points that the purchase brought.
+    """
 
     number: str
     kind: InvoiceKind
@@ -112,6 +116,9 @@ class InvoiceData:
     paid_at: datetime | None = None
     preceding: PrecedingInvoice | None = None
     language: str = "fr"
+    points_minor: int = 0
+    earned_minor: int = 0
+    earned_on: date | None = None  # their first usable day
     payment_means: PaymentMeans = PaymentMeans.BANK_CARD
 
     @property
@@ -130,6 +137,11 @@ class InvoiceData:
     @property
     def total_minor(self) -> int:
         return sum(line.price_minor for line in self.lines)
+
+    @property
+    def money_minor(self) -> int:
+        """The part that the card paid, or gets back."""
+        return self.total_minor - self.points_minor
 
     @property
     def discount_minor(self) -> int:
@@ -192,6 +204,7 @@ def check_complete(invoice: InvoiceData) -> None:
         "too many lines": len(lines) > MAX_LINES,
         "a line without a description": any(not line.description.strip() for line in lines),
         "a line that is not positive": any(line.quantity < 1 or line.face_minor < 1 for line in lines),
+        "points outside 0..total": not 0 <= invoice.points_minor <= invoice.total_minor,
         "a price outside 0..face value": any(not 0 <= line.price_minor <= line.gross_minor for line in lines),
         "VAT on a multi-purpose voucher": any(line.vat_rate_bp and _multi_purpose(line) for line in lines),
         "no VAT rate on a taxed line": any(

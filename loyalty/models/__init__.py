@@ -6,6 +6,7 @@ from loyalty.models.members import (
     Member,
     MemberEvent,
     OneTimeCode,
+    OutletTries,
     PhoneQuota,
     Suspicion,
 )
@@ -18,7 +19,13 @@ from loyalty.models.points import (
     Redemption,
     RewardClaim,
 )
-from loyalty.models.programme import OrganisationProgramme, Programme, ProgrammeVersion, Promotion
+from loyalty.models.programme import (
+    OrganisationProgramme,
+    Programme,
+    ProgrammeVersion,
+    Promotion,
+    PromotionGrant,
+)
 
 __all__ = [
     "Accrual",
@@ -30,10 +37,12 @@ __all__ = [
     "Notice",
     "OneTimeCode",
     "OrganisationProgramme",
+    "OutletTries",
     "PhoneQuota",
     "Programme",
     "ProgrammeVersion",
     "Promotion",
+    "PromotionGrant",
     "Purchase",
     "PurchaseRefund",
     "Redemption",

@@ -11,6 +11,7 @@ from loyalty.models.programme import Programme, ProgrammeVersion
 from loyalty.states import MemberEventKind, MemberState, SuspicionState
 
 MOST_TRIES = 3
+MOST_CODE_TRIES = 20
 
 
 class Member(models.Model):
@@ -204,3 +205,16 @@ class OneTimeCode(models.Model):
     code_index = models.CharField(max_length=64, unique=True)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
+
+
+class OutletTries(models.Model):
+    """One-time codes that an outlet tried and that were not right, until `ends_at` (S4.12)."""
+
+    outlet = models.CharField(max_length=64, unique=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    ends_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(tries__lte=MOST_CODE_TRIES), name="loyalty_outlet_tries"),
+        ]

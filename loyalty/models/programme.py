@@ -1,5 +1,6 @@
 """Programmes as versioned data. A published version never changes: triggers refuse it (`loyalty.guards`)."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -101,3 +102,27 @@ class Promotion(models.Model):
     @property
     def outlet_codes(self) -> frozenset[str]:
         return frozenset(self.outlets.split())
+
+
+class PromotionGrant(models.Model):
+    """A promotion on its way to the members of its programme, in batches.
+
+    `tier` narrows it to the members of one; `after_id` is the last member looked at, `given` how many
+    received the points. `refusal` names what ended it early.
+    """
+
+    promotion = models.ForeignKey(Promotion, models.PROTECT, verbose_name=_("offre"), related_name="grants")
+    tier = models.CharField(_("statut"), max_length=40, blank=True)
+    asked_at = models.DateTimeField(_("demandée le"))
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, verbose_name=_("par"), related_name="+"
+    )
+    after_id = models.PositiveBigIntegerField(default=0)
+    given = models.PositiveIntegerField(_("membres servis"), default=0)
+    done_at = models.DateTimeField(_("finie le"), null=True, blank=True)
+    refusal = models.CharField(_("arrêtée par"), max_length=40, blank=True)
+
+    class Meta:
+        verbose_name = _("distribution d'une offre")
+        verbose_name_plural = _("distributions de l'offre")
+        ordering = ["-id"]

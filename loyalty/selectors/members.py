@@ -19,12 +19,6 @@ class Membership:
     state: MemberState
 
 
-def memberships_of(user_id: int) -> list[Membership]:
-    """Every programme the person belongs to, by name; voided ones too. One query."""
-    rows = Member.objects.filter(user_id=user_id).select_related("programme")
-    return [_membership(row) for row in rows.order_by("programme__name")]
-
-
 def member_in(user_id: int, programme_id: int) -> Membership | None:
     """The person's membership in one programme. One query."""
     rows = Member.objects.filter(user_id=user_id, programme_id=programme_id).select_related("programme")

@@ -10,12 +10,16 @@ from django.db.models import Q
 from kernel.calendar import FAR_FUTURE, add_months, local_date, start_of_day
 from ledger import selectors as ledger
 from ledger.selectors import LotState
+from ledger.states import OwnKind
 from loyalty.errors import MemberUnknown
-from loyalty.models import Accrual, Member
+from loyalty.models import Accrual, Member, Redemption
 from loyalty.rules import Reward, Tier
 from loyalty.selectors.programmes import version_or_last
-from loyalty.states import POINT, MemberState
+from loyalty.selectors.spending import limit_of
+from loyalty.states import POINT, MemberState, RedemptionState
 from loyalty.words import describe
+
+OVER = frozenset({"taken", "expired", "empty"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,9 @@ class LotLine:
     """One lot of points with its origin. `expires_on` is the last usable day; if it `rolls`, the next
     purchase moves it.
 
-    `reason_unusable`: "" or one of `pending`, `outlet`, `single`, `expired`, `empty` (why not here today).
+    `reason_unusable`: "" or one of `pending`, `outlet`, `single`, `taken`, `expired`, `empty` (why not here
+    today); `taken`: a refund took all of it back. `channel`, `outlet` and `ref` are those of the purchase,
+    `offer` names the promotion.
     """
 
     id: int
@@ -44,7 +50,10 @@ class LotLine:
     rolls: bool
     outlets: tuple[str, ...]
     single_purchase: bool
+    offer: str
     conditions: str
+    channel: str
+    outlet: str
     ref: str
     reason_unusable: str
 
@@ -69,19 +78,25 @@ class RewardOffer:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoyaltyOverview:
     """Points in hundredths, purchases in cents. `expiring_next` also tells the idle end, when that comes
-    first.
+    first. `whole`: usable points that go into one purchase or none, by their last day (S4.3). `booked_minor`:
+    what the books hold, lots that are over until they are swept included.
+
+    `is_frozen`: an operator or the audit stopped the account. `is_open`: the programme still runs.
     """
 
-    member_id: int
     state: MemberState
-    programme_name: str
+    is_frozen: bool
+    is_open: bool
     currency: str
     available_minor: int
     restricted_minor: int
     held_minor: int
     pending: tuple[DatedPoints, ...]
     pending_minor: int
+    booked_minor: int
     expiring_next: DatedPoints | None
+    whole: tuple[DatedPoints, ...]
+    idle_until: date | None
     debt_minor: int
     tier: TierStep | None
     ladder: tuple[TierStep, ...]
@@ -89,13 +104,23 @@ class LoyaltyOverview:
     to_next_tier_minor: int | None
     rewards: tuple[RewardOffer, ...]
     rules: tuple[str, ...]
+    version_number: int
+    version_on: date
     cap_bp: int
+
+    @property
+    def gives(self) -> bool:
+        """Whether points may be spent or exchanged today."""
+        return self.state == MemberState.ACTIVE and self.is_open and not self.is_frozen
 
 
 @dataclass(frozen=True, slots=True)
 class LotPage:
+    """`offers`: on the first page, the lots of offers that run (S4.10)."""
+
     lines: tuple[LotLine, ...]
     next_cursor: str | None
+    offers: tuple[LotLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,66 +133,85 @@ class MonthOfPoints:
     balance_minor: int
 
 
-def loyalty_overview(member_id: int, *, at: datetime, language: str) -> LoyaltyOverview:
-    """Everything but the history. Five queries, however many lots. Refuses `MemberUnknown`."""
-    member = _member(member_id)
+def loyalty_overview(member: Member, *, at: datetime, language: str) -> LoyaltyOverview:
+    """Everything but the history. Three queries, however many lots. Refuses `MemberUnknown` (no version)."""
     version = version_or_last(member.programme_id, at=at)
     if version is None:
-        raise MemberUnknown(str(member_id))
-    lots = [lot for lot in ledger.open_lots(member.account_id) if lot.expires_at > at]
+        raise MemberUnknown(str(member.pk))
+    standing = ledger.standing(member.account_id)
+    booked = ledger.open_lots(member.account_id)
+    lots = [lot for lot in booked if lot.expires_at > at]
     usable = [lot for lot in lots if lot.activates_at <= at]
-    gives = member.state == MemberState.ACTIVE and not ledger.is_frozen(member.account_id)
-    available = sum(lot.remaining for lot in usable) if gives else 0
+    gives = member.state == MemberState.ACTIVE and not standing.frozen
+    giving = usable if gives else []
     rules, lifetime = version.rules, member.lifetime_minor
     tier, upper = rules.tier_of(lifetime), rules.next_tier(lifetime)
     return LoyaltyOverview(
-        member_id=member.pk,
         state=MemberState(member.state),
-        programme_name=member.programme.name,
+        is_frozen=standing.frozen,
+        is_open=member.programme.is_active,
         currency=member.programme.currency,
-        available_minor=available,
-        restricted_minor=sum(lot.remaining for lot in usable if _restricted(lot)) if gives else 0,
-        held_minor=ledger.balance(member.account_id, at=at).held,
-        pending=_pending(lots, at),
+        available_minor=sum(lot.remaining for lot in giving),
+        restricted_minor=sum(lot.remaining for lot in giving if _restricted(lot)),
+        held_minor=standing.held,
+        pending=pending_by_day(lots, at),
         pending_minor=sum(lot.remaining for lot in lots if lot.activates_at > at),
-        expiring_next=_expiring_next(usable, member.idle_until),
+        booked_minor=sum(lot.remaining for lot in booked),
+        expiring_next=expiring_next(giving, member.idle_until),
+        whole=_whole(giving),
+        idle_until=last_day(member.idle_until) if member.idle_until else None,
         debt_minor=member.debt_minor,
         tier=_step(tier, lifetime) if tier else None,
         ladder=tuple(_step(one, lifetime) for one in rules.tiers),
         lifetime_minor=lifetime,
         to_next_tier_minor=upper.from_minor - lifetime if upper else None,
-        rewards=tuple(_offer(reward, available) for reward in rules.rewards),
+        rewards=tuple(_offer(reward, giving) for reward in rules.rewards),
         rules=tuple(describe(rules, language=language, currency=version.currency)),
+        version_number=version.number,
+        version_on=local_date(version.published_at),
         cap_bp=rules.cap_bp,
     )
 
 
-def lot_lines(member_id: int, *, at: datetime, cursor: str | None = None, size: int = 25) -> LotPage:
-    """The member's lots, newest first, a page at a time. Three queries. A senseless cursor is the start."""
-    member = _member(member_id)
-    rows = Accrual.objects.filter(member=member).select_related("purchase", "promotion")
-    if after := _read_cursor(cursor):
+def lot_lines(member: Member, *, at: datetime, cursor: str | None = None, size: int = 25) -> LotPage:
+    """The member's lots, newest first, a page at a time. Two queries. A senseless cursor is the start.
+
+    The first page brings the offers that run, wherever they stand in the list (S4.10).
+    """
+    rows = Accrual.objects.filter(member=member)
+    after = _read_cursor(cursor)
+    if after:
         credited_at, transfer_id = after
         rows = rows.filter(
             Q(credited_at__lt=credited_at) | Q(credited_at=credited_at, transfer_id__lt=transfer_id)
         )
-    found = list(rows.order_by("-credited_at", "-transfer_id")[: size + 1])
-    shown = found[:size]
-    lots = ledger.lots_made_by(row.transfer_id for row in shown)
-    lines = tuple(_line(row, lots[row.transfer_id], member, at) for row in shown)
-    return LotPage(lines, _write_cursor(shown[-1]) if len(found) > size else None)
+    wanted = rows.order_by("-credited_at", "-transfer_id")[: size + 1]
+    if after is None:
+        running = Q(promotion__isnull=False, expires_at__gt=at)
+        wanted = rows.filter(running | Q(pk__in=wanted.values("pk"))).order_by("-credited_at", "-transfer_id")
+    found = list(wanted.select_related("purchase", "promotion"))
+    lots = ledger.lots_made_by(row.transfer_id for row in found)
+    lines = [_line(row, lots[row.transfer_id], member, at) for row in found]
+    return LotPage(
+        lines=tuple(lines[:size]),
+        next_cursor=_write_cursor(found[size - 1]) if len(found) > size else None,
+        offers=tuple(line for line in lines if line.offer and line.reason_unusable not in OVER),
+    )
 
 
-def points_by_month(member_id: int, *, at: datetime, months: int = 12) -> list[MonthOfPoints]:
-    """The last months, oldest first, for the chart and the table beside it. Three queries."""
-    member = _member(member_id)
+def points_by_month(
+    member: Member, *, booked_minor: int, at: datetime, months: int = 12
+) -> list[MonthOfPoints]:
+    """The last months, oldest first, for the chart and the table beside it; `booked_minor` is left now.
+
+    One query.
+    """
     this_month = local_date(at).replace(day=1)
     wanted = [add_months(this_month, -n) for n in range(months)]
     flows = {
         flow.month: flow for flow in ledger.monthly_flows(member.account_id, since=start_of_day(wanted[-1]))
     }
-    balance = sum(lot.remaining for lot in ledger.open_lots(member.account_id))
-    points = []
+    balance, points = booked_minor, []
     for month in wanted:
         flow = flows.get(month)
         points.append(MonthOfPoints(month, flow.gained if flow else 0, flow.used if flow else 0, balance))
@@ -175,18 +219,37 @@ def points_by_month(member_id: int, *, at: datetime, months: int = 12) -> list[M
     return points[::-1]
 
 
-def _member(member_id: int) -> Member:
-    member = Member.objects.select_related("programme").filter(pk=member_id).first()
-    if member is None:
-        raise MemberUnknown(str(member_id))
-    return member
+@dataclass(frozen=True, slots=True)
+class MovementPage:
+    """Ledger entries, newest first; the cursor is the last one seen."""
+
+    entries: tuple[ledger.Entry, ...]
+    next_cursor: str | None
+
+
+def movements_of(member: Member, *, before: int | None, size: int = 25) -> MovementPage:
+    """What came and went. Points that were set aside and then used show as used only. Two queries."""
+    found = ledger.history(member.account_id, before=before, limit=size + 1)
+    shown = found[:size]
+    asides = {key for entry in shown if (key := _aside(entry))}
+    captured = Redemption.objects.filter(pk__in=asides, state=RedemptionState.CAPTURED)
+    used = set(captured.values_list("pk", flat=True))
+    entries = tuple(entry for entry in shown if _aside(entry) not in used)
+    return MovementPage(entries, str(shown[-1].id) if len(found) > size else None)
+
+
+def _aside(entry: ledger.Entry) -> UUID | None:
+    """The hold that an entry opens or closes."""
+    if entry.kind == OwnKind.HOLD:
+        return entry.transfer_id
+    return entry.reverses if entry.kind == OwnKind.RELEASE else None
 
 
 def _restricted(lot: LotState) -> bool:
     return bool(lot.restriction.outlets) or lot.restriction.single_purchase
 
 
-def _pending(lots: list[LotState], at: datetime) -> tuple[DatedPoints, ...]:
+def pending_by_day(lots: list[LotState], at: datetime) -> tuple[DatedPoints, ...]:
     by_day: dict[date, int] = defaultdict(int)
     for lot in lots:
         if lot.activates_at > at:
@@ -194,17 +257,17 @@ def _pending(lots: list[LotState], at: datetime) -> tuple[DatedPoints, ...]:
     return tuple(DatedPoints(on, points) for on, points in sorted(by_day.items()))
 
 
-def _expiring_next(usable: list[LotState], idle_until: datetime | None) -> DatedPoints | None:
+def expiring_next(usable: list[LotState], idle_until: datetime | None) -> DatedPoints | None:
     """The last usable day of what ends first; endless lots end with the member's idle days."""
     by_end: dict[datetime, int] = defaultdict(int)
     for lot in usable:
         end = (idle_until or FAR_FUTURE) if lot.expires_at == FAR_FUTURE else lot.expires_at
         by_end[end] += lot.remaining
     soonest = min((end for end in by_end if end < FAR_FUTURE), default=None)
-    return DatedPoints(_last_day(soonest), by_end[soonest]) if soonest else None
+    return DatedPoints(last_day(soonest), by_end[soonest]) if soonest else None
 
 
-def _last_day(end: datetime) -> date:
+def last_day(end: datetime) -> date:
     return local_date(end - timedelta(microseconds=1))
 
 
@@ -218,9 +281,17 @@ def _step(tier: Tier, lifetime_minor: int) -> TierStep:
     )
 
 
-def _offer(reward: Reward, available_minor: int) -> RewardOffer:
+def _whole(giving: list[LotState]) -> tuple[DatedPoints, ...]:
+    whole = [lot for lot in giving if lot.restriction.single_purchase]
+    return tuple(DatedPoints(last_day(lot.expires_at), lot.remaining) for lot in whole)
+
+
+def _offer(reward: Reward, giving: list[LotState]) -> RewardOffer:
+    """Outlet-bound points buy no reward, and what goes whole or not at all must fit."""
     points_minor = reward.points * POINT
-    missing = max(0, points_minor - available_minor)
+    free = [lot for lot in giving if not lot.restriction.outlets]
+    limit = limit_of(free, cap_minor=points_minor)
+    missing = points_minor - limit.most_minor
     return RewardOffer(
         reward=reward, points_minor=points_minor, affordable=not missing, missing_minor=missing
     )
@@ -237,21 +308,25 @@ def _line(row: Accrual, lot: LotState, member: Member, at: datetime) -> LotLine:
         amount_minor=lot.amount,
         remaining_minor=lot.remaining,
         activates_on=local_date(lot.activates_at),
-        expires_on=_last_day(end) if end < FAR_FUTURE else None,
+        expires_on=last_day(end) if end < FAR_FUTURE else None,
         rolls=row.idle and lot.expires_at == FAR_FUTURE,
         outlets=tuple(sorted(lot.restriction.outlets)),
         single_purchase=lot.restriction.single_purchase,
+        offer=row.promotion.name if row.promotion else "",
         conditions=row.promotion.conditions if row.promotion else "",
+        channel=row.purchase.channel if row.purchase else "",
+        outlet=row.purchase.outlet if row.purchase else "",
         ref=row.purchase.ref if row.purchase else "",
-        reason_unusable=_reason(lot, at),
+        reason_unusable=_reason(row, lot, at),
     )
 
 
-def _reason(lot: LotState, at: datetime) -> str:
+def _reason(row: Accrual, lot: LotState, at: datetime) -> str:
     """Why this lot cannot simply be used today; empty when it can."""
     reasons = [
-        ("empty", not lot.remaining),
+        ("taken", row.taken_minor == row.amount_minor),
         ("expired", lot.expires_at <= at),
+        ("empty", not lot.remaining),
         ("pending", lot.activates_at > at),
         ("outlet", bool(lot.restriction.outlets)),
         ("single", lot.restriction.single_purchase),

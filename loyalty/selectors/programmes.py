@@ -20,6 +20,7 @@ class VersionInForce:
     programme_slug: str
     currency: str
     number: int
+    published_at: datetime
     rules: Rules
 
 
@@ -91,12 +92,14 @@ def programme_id_of(slug: str) -> int | None:
 
 def _in_force(version: ProgrammeVersion) -> VersionInForce:
     programme = version.programme
+    assert version.published_at is not None
     return VersionInForce(
         version_id=version.pk,
         programme_id=programme.pk,
         programme_slug=programme.slug,
         currency=programme.currency,
         number=version.number,
+        published_at=version.published_at,
         rules=rules_of(version),
     )
 

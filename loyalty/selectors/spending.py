@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ledger import selectors as ledger
+from ledger.selectors import LotState
 from ledger.states import SpendContext
 from loyalty.models import Member
 from loyalty.rules import whole_sums
@@ -57,10 +58,15 @@ def spend_limit(
     rules = version_in_force(member.programme_id, at=at).rules
     spend = SpendContext(outlet=outlet)
     usable = [lot for lot in ledger.open_lots(member.account_id) if lot.fits(spend, at=at)]
+    return limit_of(usable, cap_minor=rules.cap_minor(purchase_minor, excluded_minor))
+
+
+def limit_of(usable: list[LotState], *, cap_minor: int) -> SpendLimit:
+    """What these lots can make up, up to a cap."""
     whole = tuple(lot.remaining for lot in usable if lot.restriction.single_purchase)
     available = sum(lot.remaining for lot in usable)
     return SpendLimit(
-        cap_minor=rules.cap_minor(purchase_minor, excluded_minor),
+        cap_minor=cap_minor,
         available_minor=available,
         divisible_minor=available - sum(whole),
         whole=whole,

@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from django.db import transaction
 
+from accounts.selectors import personal_details
 from kernel.calendar import local_date
 from loyalty.errors import AlreadyEnrolled, CardTaken, ReasonMissing, TooYoung
 from loyalty.models import LoyaltyCard, Member
@@ -40,6 +41,26 @@ def update_details(
     _write(member, {name: value.strip() for name, value in given.items()}, at=at, actor_id=actor_id)
 
 
+def follow_account(*, user_id: int, at: datetime) -> None:
+    """Give the person's members the name and address that the account has now (S4.11).
+
+    What the account leaves empty stays as the till wrote it.
+    """
+    members = list(Member.objects.filter(user_id=user_id))
+    if not members:
+        return
+    account = personal_details(user_id)
+    for member in members:
+        update_details(
+            member_id=member.pk,
+            first_name=account.first_name or member.first_name,
+            last_name=account.last_name or member.last_name,
+            address=account.address or member.address,
+            at=at,
+            actor_id=user_id,
+        )
+
+
 @transaction.atomic
 def correct_fixed_details(
     *, member_id: int, phone: str, birth_on: date, actor_id: int, reason: str, at: datetime
@@ -69,7 +90,7 @@ def correct_fixed_details(
 
 
 @transaction.atomic
-def link_card(*, member_id: int, number: str, at: datetime) -> None:
+def link_card(*, member_id: int, number: str, at: datetime, actor_id: int | None = None) -> None:
     """The card names this member at tills from now on; a card before it (lost) stops. The balance stays
     (S4.5).
 
@@ -91,6 +112,7 @@ def link_card(*, member_id: int, number: str, at: datetime) -> None:
         member,
         MemberEventKind.CARD,
         at=at,
+        actor_id=actor_id,
         before=before.last4 if before else "",
         after=card.last4,
     )

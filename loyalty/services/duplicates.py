@@ -7,8 +7,8 @@ from django.db import transaction
 from ledger.services.freeze import freeze, unfreeze
 from loyalty.errors import ReasonMissing, SuspicionDecided
 from loyalty.models import Member, Suspicion
-from loyalty.services.join import open_suspicions
 from loyalty.services.members import lock_members, move_member
+from loyalty.services.suspect import open_suspicions
 from loyalty.states import SUSPICION_MACHINE, MemberEventKind, MemberState, SuspicionState
 
 

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 from django.db import transaction
 from django.db.models import F
 
+from accounts.services.profile import complete_fixed_details, tell_details
 from kernel.calendar import local_date, start_of_day
 from kernel.seal import blind_index, seal
 from loyalty.errors import CodeSpent, CodeWrong, ConsentMissing, TooManyCodes, TooYoung
@@ -75,12 +76,41 @@ def start_enrolment(*, programme_id: int, applicant: Applicant, at: datetime) ->
     return challenge_id
 
 
+@transaction.atomic
+def renew_code(*, challenge_id: UUID, at: datetime) -> UUID:
+    """Send another code to the same applicant; the new challenge's id. The code before stops working.
+
+    Refuses `CodeSpent` (somebody is a member by it already), `ProgrammeClosed`, `TooManyCodes(wait_seconds)`.
+    """
+    challenge = Challenge.objects.select_for_update().get(pk=challenge_id)
+    if challenge.used_at is not None:
+        raise CodeSpent
+    renewed = start_enrolment(
+        programme_id=challenge.programme_id,
+        applicant=Applicant(
+            phone=challenge.phone,
+            birth_on=challenge.birth_on,
+            consent_version=challenge.consent_version,
+            user_id=challenge.user_id,
+            first_name=challenge.first_name,
+            last_name=challenge.last_name,
+            language=challenge.language,
+        ),
+        at=at,
+    )
+    Challenge.objects.filter(pk=renewed).update(consented_at=challenge.consented_at)
+    challenge.expires_at, challenge.sealed = at, ""
+    challenge.save(update_fields=["expires_at", "sealed"])
+    return renewed
+
+
 def confirm_enrolment(*, challenge_id: UUID, code: str, at: datetime) -> int:
     """Check the code and make the member; the member's id.
 
     Must be called outside any transaction: the try is counted, and committed, before the code is looked at,
     so that parallel guesses are never more than three. A member who came in at a till with this phone and
-    birth date is linked to the account instead. Welcome points of programmes that give them at once are
+    birth date is linked to the account instead. The account keeps phone and birth date if it had none, and
+    the member follows its name and address (S4.11). Welcome points of programmes that give them at once are
     credited. Somebody of the same name and birth date in the programme: both become `suspected`.
     Confirming again with the right code returns the same member. Refuses `CodeWrong(tries_left)` (counted),
     `CodeSpent`, `AlreadyEnrolled`, `MemberVoided`, `ProgrammeClosed`.
@@ -96,7 +126,14 @@ def confirm_enrolment(*, challenge_id: UUID, code: str, at: datetime) -> int:
         member_id = join_member(programme_id=locked.programme_id, newcomer=_newcomer(locked), at=at)
         locked.used_at, locked.sealed = at, ""
         locked.save(update_fields=["used_at", "sealed"])
+        if locked.user_id is not None:
+            _tell_account(locked.user_id, locked, at)
     return member_id
+
+
+def _tell_account(user_id: int, challenge: Challenge, at: datetime) -> None:
+    complete_fixed_details(user_id=user_id, phone=challenge.phone, birth_date=challenge.birth_on)
+    tell_details(user_id=user_id, at=at)
 
 
 def sealed_for(challenge_id: UUID) -> str:

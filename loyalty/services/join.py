@@ -1,6 +1,5 @@
 """A member comes into being, once the phone is proven (`services.enrol`) or vouched for (demo, import)."""
 
-import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import uuid4
@@ -9,14 +8,15 @@ from django.db import transaction
 
 from ledger.services.open import open_account
 from loyalty.errors import AlreadyEnrolled, MemberVoided
-from loyalty.models import Member, Programme, Suspicion
+from loyalty.models import Member, Programme
 from loyalty.rules import ENROLMENT
 from loyalty.selectors.programmes import VersionInForce, version_in_force
 from loyalty.services.credit import credit_gains
 from loyalty.services.earn import welcome_gain
-from loyalty.services.members import lock_members, move_member, tell
+from loyalty.services.members import lock_members, tell
 from loyalty.services.settle import plan_birthday, tier_code
-from loyalty.states import UNIT, MemberEventKind, MemberState, SuspicionState
+from loyalty.services.suspect import suspect_twins
+from loyalty.states import UNIT, MemberEventKind, MemberState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +38,9 @@ def join_member(*, programme_id: int, newcomer: Newcomer, at: datetime) -> int:
     """Make the member, or link the account to the one who came in at a till with this phone and birth date;
     the member's id.
 
-    Welcome points of programmes that give them on enrolment are credited (S4.6). Somebody of the same name
-    and birth date: both are suspected (S4.5). Refuses `AlreadyEnrolled`, `MemberVoided`, `ProgrammeClosed`.
+    Welcome points of programmes that give them on enrolment are credited (S4.6). Somebody here already
+    who may be the same person: both are suspected (S4.5). Refuses `AlreadyEnrolled`, `MemberVoided`,
+    `ProgrammeClosed`.
     """
     # One joins at a time: two requests of one person cannot both find nobody.
     Programme.objects.select_for_update(no_key=True).get(pk=programme_id)
@@ -54,7 +55,7 @@ def join_member(*, programme_id: int, newcomer: Newcomer, at: datetime) -> int:
     if welcome and welcome.trigger == ENROLMENT:
         gain = welcome_gain(member, version, key=uuid4(), at=at)
         credit_gains([gain] if gain else [], at=at)
-    _suspect(member, at)
+    suspect_twins(member, at=at)
     return member.pk
 
 
@@ -100,31 +101,3 @@ def _make(version: VersionInForce, newcomer: Newcomer, at: datetime) -> Member:
     member.save(force_insert=True)
     tell(member, MemberEventKind.ENROLLED, at=at, actor_id=newcomer.user_id)
     return member
-
-
-def _suspect(member: Member, at: datetime) -> None:
-    """Two of one name and birth date may be one person: an operator looks, nobody spends until then."""
-    name = folded_name(member)
-    if not name:
-        return
-    same_day = Member.objects.filter(programme_id=member.programme_id, birth_on=member.birth_on)
-    twins = [other for other in same_day.exclude(pk=member.pk) if folded_name(other) == name]
-    for other in twins:
-        Suspicion.objects.create(first=other, second=member, because="name_and_birth_date", raised_at=at)
-    for one in lock_members([member.pk, *(other.pk for other in twins)]) if twins else ():
-        if one.state == MemberState.ACTIVE:
-            move_member(one, MemberState.SUSPECTED, kind=MemberEventKind.SUSPECTED, at=at)
-
-
-def folded_name(member: Member) -> str:
-    """First and last name without case, accents and marks; empty unless both are known."""
-    if not (member.first_name and member.last_name):
-        return ""
-    plain = unicodedata.normalize("NFKD", f"{member.first_name}\0{member.last_name}")
-    return "".join(c for c in plain.casefold() if c.isalnum() or c == "\0")
-
-
-def open_suspicions(member_id: int) -> bool:
-    """Whether anybody has still to decide about this member. One query."""
-    mine = Suspicion.objects.filter(state=SuspicionState.OPEN)
-    return mine.filter(first_id=member_id).exists() or mine.filter(second_id=member_id).exists()

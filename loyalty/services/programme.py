@@ -40,6 +40,15 @@ def edit_draft(*, version_id: int, rules: Mapping[str, Any], note: str = "") -> 
 
 
 @transaction.atomic
+def discard_draft(*, version_id: int) -> None:
+    """Throw a draft away. Refuses `VersionPublished`."""
+    version = ProgrammeVersion.objects.select_for_update().get(pk=version_id)
+    if version.state == VersionState.PUBLISHED:
+        raise VersionPublished(str(version))
+    version.delete()
+
+
+@transaction.atomic
 def publish_version(*, version_id: int, at: datetime) -> None:
     """Have the draft in force from `at` on: later purchases earn by it, lots made before keep theirs.
 

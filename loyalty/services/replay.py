@@ -1,39 +1,62 @@
 """What a draft would have cost: its rules over the purchases of the last days."""
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db.models import F, Sum
+from django.db.models import F, FilteredRelation, Q, Sum
 
 from loyalty.models import Accrual, Member, ProgrammeVersion, Purchase
-from loyalty.rules import ENROLMENT, Rules, parse
+from loyalty.rules import BY_BRACKETS, ENROLMENT, Bracket, Rules, Tier, parse
 from loyalty.states import POINT, AccrualKind
 
 ROWS_AT_ONCE = 2_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplayReport:
-    """Points in hundredths, cost in cents (1 point is 1 currency unit). `actual_minor` is what was really
-    given.
+@dataclass(slots=True)
+class ReplayLine:
+    """The purchases of one bracket or tier of the draft: what they would bring, and what they really brought.
 
-    `by_rate`: rate in basis points, purchases, points. `by_tier`: tier code, purchases.
+    Points in hundredths, which are cents of cost.
     """
 
-    purchases: int
+    purchases: int = 0
+    turnover_minor: int = 0
+    points_minor: int = 0
+    actual_minor: int = 0
+
+    def add(self, net_minor: int, points_minor: int, actual_minor: int) -> None:
+        self.purchases += 1
+        self.turnover_minor += net_minor
+        self.points_minor += points_minor
+        self.actual_minor += actual_minor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayReport:
+    """Points in hundredths, cost in cents (1 point is 1 currency unit). `actual…` is what was really given.
+
+    `by_bracket` is empty in a programme that earns by tier, `by_tier` in one without tiers.
+    """
+
     members: int
-    turnover_minor: int
-    points_minor: int
+    total: ReplayLine
+    by_bracket: tuple[tuple[Bracket, ReplayLine], ...]
+    by_tier: tuple[tuple[Tier, ReplayLine], ...]
     welcome_minor: int
-    actual_minor: int
-    by_rate: tuple[tuple[int, int, int], ...]
-    by_tier: tuple[tuple[str, int], ...]
+    actual_welcome_minor: int
 
     @property
     def cost_minor(self) -> int:
-        return self.points_minor + self.welcome_minor
+        return self.total.points_minor + self.welcome_minor
+
+    @property
+    def actual_minor(self) -> int:
+        return self.total.actual_minor + self.actual_welcome_minor
+
+    @property
+    def difference_minor(self) -> int:
+        return self.cost_minor - self.actual_minor
 
 
 @dataclass(slots=True)
@@ -41,17 +64,19 @@ class _Tally:
     """What has been counted so far, and the member being replayed: a few figures, however many purchases."""
 
     rules: Rules
-    purchases: int = 0
     members: int = 0
-    turnover: int = 0
-    points: int = 0
     welcomes: int = 0
-    by_rate: Counter[int] = field(default_factory=Counter)
-    points_by_rate: Counter[int] = field(default_factory=Counter)
-    by_tier: Counter[str] = field(default_factory=Counter)
+    total: ReplayLine = field(default_factory=ReplayLine)
+    brackets: dict[Bracket, ReplayLine] = field(default_factory=dict)
+    tiers: dict[Tier, ReplayLine] = field(default_factory=dict)
     member_id: int = 0
     lifetime: int = 0
     idle_until: datetime | None = None
+
+    def __post_init__(self) -> None:
+        self.tiers = {tier: ReplayLine() for tier in self.rules.tiers}
+        if self.rules.accrual_by == BY_BRACKETS:
+            self.brackets = {bracket: ReplayLine() for bracket in self.rules.brackets}
 
     def add(self, purchase: Purchase) -> None:
         if purchase.member_id != self.member_id:
@@ -61,19 +86,20 @@ class _Tally:
         if self.idle_until and self.idle_until <= purchase.occurred_at and self.rules.idle_resets_tier:
             self.lifetime = 0
         net = purchase.amount_minor - purchase.refunded_minor
-        excluded = purchase.excluded_minor - purchase.refunded_excluded_minor
+        eligible = net - (purchase.excluded_minor - purchase.refunded_excluded_minor)
         tier = self.rules.tier_of(self.lifetime)
-        points = self.rules.earned(net - excluded, tier=tier)
-        rate = self.rules.rate_bp(net - excluded, tier=tier) if points else 0
-        self.purchases += 1
-        self.turnover += net
-        self.points += points
-        self.by_rate[rate] += 1
-        self.points_by_rate[rate] += points
-        self.by_tier[tier.code if tier else ""] += 1
+        actual: int = purchase.actual_minor or 0  # type: ignore[attr-defined]
+        for line in self._lines(eligible, tier):
+            line.add(net, self.rules.earned(eligible, tier=tier), actual)
         self.welcomes += purchase.rank == 1
         self.lifetime += net
         self.idle_until = self.rules.idle_end(purchase.occurred_at)
+
+    def _lines(self, eligible_minor: int, tier: Tier | None) -> Iterator[ReplayLine]:
+        yield self.total
+        if tier is not None:
+            yield self.tiers[tier]
+        yield from (line for bracket, line in self.brackets.items() if bracket.holds(eligible_minor))
 
 
 def replay_version(*, version_id: int, at: datetime, days: int = 90) -> ReplayReport:
@@ -88,25 +114,27 @@ def replay_version(*, version_id: int, at: datetime, days: int = 90) -> ReplayRe
     for purchase in _purchases(version.programme_id, since, at):
         tally.add(purchase)
     return ReplayReport(
-        purchases=tally.purchases,
         members=tally.members,
-        turnover_minor=tally.turnover,
-        points_minor=tally.points,
+        total=tally.total,
+        by_bracket=tuple(tally.brackets.items()),
+        by_tier=tuple(tally.tiers.items()),
         welcome_minor=_welcomes(tally, version.programme_id, since, at),
-        actual_minor=_actual(version.programme_id, since, at),
-        by_rate=tuple((rate, n, tally.points_by_rate[rate]) for rate, n in sorted(tally.by_rate.items())),
-        by_tier=tuple(sorted(tally.by_tier.items())),
+        actual_welcome_minor=_actual_welcomes(version.programme_id, since, at),
     )
 
 
 def _purchases(programme_id: int, since: datetime, at: datetime) -> Iterator[Purchase]:
+    """Standing purchases, with the points that they really brought and kept."""
     standing = Purchase.objects.filter(
         member__programme_id=programme_id,
         occurred_at__gte=since,
         occurred_at__lte=at,
         refunded_minor__lt=F("amount_minor"),
     )
-    return standing.order_by("member_id", "rank").iterator(chunk_size=ROWS_AT_ONCE)
+    points = FilteredRelation("accruals", condition=Q(accruals__kind=AccrualKind.PURCHASE))
+    kept = F("points__amount_minor") - F("points__taken_minor") - F("points__charged_minor")
+    rows = standing.annotate(points=points).annotate(actual_minor=kept)
+    return rows.order_by("member_id", "rank").iterator(chunk_size=ROWS_AT_ONCE)
 
 
 def _welcomes(tally: _Tally, programme_id: int, since: datetime, at: datetime) -> int:
@@ -121,15 +149,13 @@ def _welcomes(tally: _Tally, programme_id: int, since: datetime, at: datetime) -
     return count * welcome.points * POINT
 
 
-def _actual(programme_id: int, since: datetime, at: datetime) -> int:
-    """Purchase and welcome points that were credited, less what refunds took back."""
+def _actual_welcomes(programme_id: int, since: datetime, at: datetime) -> int:
+    """Welcome points that were credited, less what refunds took back."""
     given = Accrual.objects.filter(
         member__programme_id=programme_id,
         credited_at__gte=since,
         credited_at__lte=at,
-        kind__in=[AccrualKind.PURCHASE, AccrualKind.WELCOME],
+        kind=AccrualKind.WELCOME,
     )
-    sums = given.aggregate(
-        credited=Sum("amount_minor"), taken=Sum("taken_minor"), charged=Sum("charged_minor")
-    )
-    return (sums["credited"] or 0) - (sums["taken"] or 0) - (sums["charged"] or 0)
+    kept = given.aggregate(kept=Sum(F("amount_minor") - F("taken_minor") - F("charged_minor")))["kept"]
+    return kept or 0

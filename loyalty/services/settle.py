@@ -33,6 +33,16 @@ def settle_member(*, member_id: int, at: datetime) -> None:
             settle_locked(lock_member(member_id), at=at)
 
 
+def settled(member: Member, *, at: datetime) -> Member:
+    """A member who was just read, as of `at`: the same row when nothing is due (no query), else brought up to
+    date.
+    """
+    if _next_due(member, at):
+        settle_member(member_id=member.pk, at=at)
+        member.refresh_from_db()
+    return member
+
+
 def settle_locked(member: Member, *, at: datetime) -> None:
     """Do what is due to a locked member, in the order in which it fell due, by the rules of those days."""
     while due := _next_due(member, at):

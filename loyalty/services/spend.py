@@ -28,7 +28,7 @@ from loyalty.errors import (
 )
 from loyalty.models import Accrual, GiveBack, Member, Redemption
 from loyalty.selectors.programmes import version_in_force
-from loyalty.services.code import consume_code, member_of_code
+from loyalty.services.code import consume_code, counted_try, member_of_code
 from loyalty.services.debt import pay_debt
 from loyalty.services.members import lock_member, refuse_unless_active
 from loyalty.services.settle import settle_locked
@@ -163,7 +163,6 @@ def give_back_points(
     return record_of(redemption)
 
 
-@transaction.atomic
 def spend_points(
     *,
     key: UUID,
@@ -177,11 +176,19 @@ def spend_points(
 ) -> RedemptionRecord:
     """A till takes points from whoever shows this one-time code: hold and capture in one step.
 
-    The code is used up only if the points are taken. The same request again returns the first result, also
-    when the code is over. Refuses `OneTimeCodeRefused` and what `hold_points` refuses.
+    Must be called outside any transaction: each try is counted for the outlet, and committed, before the code
+    is looked at (`services.code`). The code is used up only if the points are taken. The same request again
+    returns the first result, also when the code is over. Refuses `TooManyTries(wait_seconds)`,
+    `OneTimeCodeRefused` and what `hold_points` refuses.
     """
-    member = lock_member(member_of_code(code))
-    facts = _Facts(member.pk, amount_minor, purchase_minor, excluded_minor, outlet, ref)
+    with counted_try(outlet, at=at):
+        facts = _Facts(member_of_code(code), amount_minor, purchase_minor, excluded_minor, outlet, ref)
+        return _take(key, code, facts, at)
+
+
+@transaction.atomic
+def _take(key: UUID, code: str, facts: _Facts, at: datetime) -> RedemptionRecord:
+    member = lock_member(facts.member_id)
     _check(facts)
     if first := _first_result(key, facts):
         return first
@@ -193,10 +200,10 @@ def spend_points(
             key=redemption.transfer_id,
             account_id=member.account_id,
             sink=spent_at(member),
-            amount=amount_minor,
+            amount=facts.amount_minor,
             kind=Movement.SPENT.value,
             at=at,
-            spend=SpendContext(outlet=outlet),
+            spend=SpendContext(outlet=facts.outlet),
         )
     redemption.save(force_insert=True)
     return record_of(redemption)

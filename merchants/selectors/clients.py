@@ -1,38 +1,20 @@
-"""Which customer a till means: by phone, loyalty card, prepaid card or one-time code (S4.12)."""
-
-import re
-from dataclasses import dataclass
+"""Which customer a till means: by phone, loyalty card or prepaid card (S4.12)."""
 
 from loyalty.errors import MemberUnknown, PhoneInvalid
-from loyalty.selectors.till import TillMember, till_member, till_member_by_id, till_member_of_user
-from loyalty.services.code import member_of_code
+from loyalty.selectors.till import TillMember, till_member, till_member_of_user
 from wallet.errors import CardNotRecognised
 from wallet.selectors.till import TillCard, till_card, till_cards_of
 
-CODE = re.compile(r"[0-9]{12}", re.ASCII)  # what the customer's own screen shows for a minute
 
+def client_by_number(programme_id: int, typed: str) -> TillMember:
+    """Who a phone, a loyalty card or a prepaid card means in a programme. Four queries at most.
 
-@dataclass(frozen=True, slots=True)
-class Client:
-    """A member, and the one-time code that named them, if one did: only that code may spend."""
-
-    member: TillMember
-    code: str = ""
-
-
-def client_at_till(programme_id: int, typed: str) -> Client:
-    """Who `typed` means in a programme. Three queries at most.
-
-    Refuses `MemberUnknown`, and `OneTimeCodeRefused` for a code that never was.
+    Refuses `MemberUnknown`.
     """
-    bare = "".join(typed.split())
-    if CODE.fullmatch(bare):
-        member_id = member_of_code(bare)
-        return Client(till_member_by_id(programme_id=programme_id, member_id=member_id), bare)
     try:
-        return Client(till_member(programme_id=programme_id, phone=typed))
+        return till_member(programme_id=programme_id, phone=typed)
     except (MemberUnknown, PhoneInvalid):
-        return Client(_by_card(programme_id, typed))
+        return _by_card(programme_id, typed)
 
 
 def holder_of(card: TillCard, programme_id: int | None) -> TillMember | None:

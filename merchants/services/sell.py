@@ -9,7 +9,7 @@ from django.db import transaction
 from kernel.calendar import local_date
 from ledger.errors import InsufficientBalance
 from loyalty.errors import MemberVoided, OneTimeCodeRefused, ProgrammeClosed
-from loyalty.services.code import consume_code, member_of_code
+from loyalty.services.code import consume_code, counted_try, member_of_code
 from loyalty.services.earn import record_purchase
 from loyalty.services.spend import capture_points, hold_points
 from loyalty.states import Channel, PurchaseResult
@@ -39,8 +39,8 @@ def debit_sale(*, sale: SaleRequest, cvc: str, at: datetime, code: str = "") -> 
     CVC to a slip; then the CVC is checked outside the transaction, which counts its tries; then everything is
     done together. Refuses `InvalidSale`, `KeyReused`, `SaleAbandoned`, `TerminalOutOfService`, `NoContract`,
     the wallet's `CvcWrong`, `CardBlocked`, `CardNotUsable` and `ForeignCurrency`, the ledger's
-    `InsufficientBalance(available)`, and for points `PointsNeedMember`, loyalty's `OneTimeCodeRefused` and
-    what its `hold_points` refuses.
+    `InsufficientBalance(available)`, and for points `PointsNeedMember`, loyalty's `OneTimeCodeRefused`,
+    `TooManyTries` and what its `hold_points` refuses.
     """
     _check(sale)
     if sale.card_id is None:
@@ -51,7 +51,7 @@ def debit_sale(*, sale: SaleRequest, cvc: str, at: datetime, code: str = "") -> 
     if sale.card_minor > available:
         raise InsufficientBalance(available)
     check_cvc(card_id=sale.card_id, cvc=cvc, at=at)
-    return record_sale(sale=sale, code=code, at=at)
+    return _record_counted(sale, code, at)
 
 
 def count_points(*, sale: SaleRequest, at: datetime, code: str = "") -> SaleRecord:
@@ -62,7 +62,7 @@ def count_points(*, sale: SaleRequest, at: datetime, code: str = "") -> SaleReco
     _check(sale)
     if sale.card_id is not None or sale.member_id is None:
         raise InvalidSale("no member")
-    return record_sale(sale=sale, code=code, at=at)
+    return _record_counted(sale, code, at)
 
 
 @transaction.atomic
@@ -164,6 +164,15 @@ def _check(sale: SaleRequest) -> None:
         raise InvalidSale(f"{sale.points_minor}, {sale.excluded_minor}")
     if sale.points_minor and sale.member_id is None:
         raise PointsNeedMember
+
+
+def _record_counted(sale: SaleRequest, code: str, at: datetime) -> SaleRecord:
+    """Record; a code that is over or used counts against the outlet, before it is looked at (S4.12)."""
+    if not code:
+        return record_sale(sale=sale, at=at)
+    outlet = Terminal.objects.values_list("outlet__code", flat=True).get(pk=sale.terminal_id)
+    with counted_try(outlet, at=at):
+        return record_sale(sale=sale, code=code, at=at)
 
 
 def _guard(sale: SaleRequest, terminal: Terminal, at: datetime) -> None:

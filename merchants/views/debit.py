@@ -19,8 +19,9 @@ from ledger.errors import InsufficientBalance
 from merchants.doors import session_of
 from merchants.errors import KeyReused, SaleAbandoned, TerminalOutOfService
 from merchants.forms import DebitForm
-from merchants.selectors.clients import Client, client_at_till, holder_of
+from merchants.selectors.clients import holder_of
 from merchants.selectors.sales import key_at, sale_by_key
+from merchants.services.identify import Client, identify_client
 from merchants.services.sell import debit_sale
 from merchants.services.undo import abandon_sale
 from merchants.states import SaleRequest
@@ -140,16 +141,18 @@ def _sell(
 
 def _client(request: HttpRequest, form: DebitForm) -> Client | None:
     """Whom the form names; None when it leaves the points to the card's holder."""
-    typed, programme_id = form.cleaned_data["client"], session_of(request).programme_id
-    if not typed or programme_id is None:
+    session, typed = session_of(request), form.cleaned_data["client"]
+    if not typed or session.programme_id is None:
         return None
     if not may_try(request, "terminal_client"):
         form.add_error("client", _("Beaucoup de recherches en peu de temps. Réessayez dans une heure."))
         return None
     try:
-        return client_at_till(programme_id, typed)
+        return identify_client(
+            programme_id=session.programme_id, outlet=session.outlet_code, typed=typed, at=timezone.now()
+        )
     except DomainError as refusal:
-        say(form, of_sale(refusal, session_of(request).currency))
+        say(form, of_sale(refusal, session.currency))
         return None
 
 

@@ -13,8 +13,8 @@ from kernel.errors import DomainError
 from merchants.doors import session_of
 from merchants.errors import KeyReused, TerminalOutOfService
 from merchants.forms import PointsForm
-from merchants.selectors.clients import Client, client_at_till
 from merchants.selectors.sales import key_at, sale_by_key
+from merchants.services.identify import Client, identify_client
 from merchants.services.sell import count_points
 from merchants.states import SaleRequest
 from merchants.views.common import fresh_key, may_try, page, say
@@ -45,7 +45,12 @@ def points(request: HttpRequest) -> HttpResponse:
 def _count(request: HttpRequest, form: PointsForm, programme_id: int) -> HttpResponse:
     session = session_of(request)
     try:
-        client = client_at_till(programme_id, form.cleaned_data["client"])
+        client = identify_client(
+            programme_id=programme_id,
+            outlet=session.outlet_code,
+            typed=form.cleaned_data["client"],
+            at=timezone.now(),
+        )
         count_points(sale=_sale(request, form, client), code=client.code, at=timezone.now())
     except KeyReused:
         messages.warning(request, _("Cette opération a déjà été enregistrée : la voici."))

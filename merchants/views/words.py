@@ -17,6 +17,7 @@ from loyalty.errors import (
     PointsFrozen,
     ProgrammeClosed,
 )
+from loyalty.errors import TooManyTries as TooManyCodes
 from merchants.errors import (
     AlreadyReversed,
     InvalidSale,
@@ -81,8 +82,22 @@ def of_card(refusal: DomainError, currency: str) -> Said | None:
     return None
 
 
+def of_client(refusal: DomainError) -> Said | None:
+    """Why nobody answers to what was typed; None if that is not what was refused."""
+    match refusal:
+        case OneTimeCodeRefused():
+            return "client", gettext("Ce code n'est plus valable. Demandez-en un nouveau au client.")
+        case TooManyCodes():
+            return "client", gettext("Trop de codes incorrects ici. Réessayez dans quelques minutes.")
+        case PointsNeedMember():
+            return "client", gettext("Pour utiliser des points, il faut le code du client.")
+        case MemberUnknown() | PhoneInvalid():
+            return "client", gettext("Aucun membre du programme ne correspond.")
+    return None
+
+
 def of_points(refusal: DomainError) -> Said | None:
-    """What loyalty refused; None if it did not refuse this."""
+    """Why points cannot be used; None if that is not what was refused."""
     match refusal:
         case CapExceeded():
             return "points", gettext("Au plus %(most)s points pour cet achat.") % {
@@ -92,12 +107,6 @@ def of_points(refusal: DomainError) -> Said | None:
             return "points", gettext("%(available)s points peuvent être utilisés ici.") % {
                 "available": points(refusal.available_minor)
             }
-        case OneTimeCodeRefused():
-            return "client", gettext("Ce code n'est plus valable. Demandez-en un nouveau au client.")
-        case PointsNeedMember():
-            return "client", gettext("Pour utiliser des points, il faut le code du client.")
-        case MemberUnknown() | PhoneInvalid():
-            return "client", gettext("Aucun membre du programme ne correspond.")
         case MemberSuspected():
             return "points", gettext("Les points de ce client sont en cours de vérification.")
         case MemberVoided() | PointsFrozen() | ProgrammeClosed():
@@ -107,7 +116,7 @@ def of_points(refusal: DomainError) -> Said | None:
 
 def of_sale(refusal: DomainError, currency: str) -> Said:
     """What card, loyalty or the terminal itself refused."""
-    if said := of_card(refusal, currency) or of_points(refusal):
+    if said := of_card(refusal, currency) or of_client(refusal) or of_points(refusal):
         return said
     match refusal:
         case NoContract():

@@ -8,9 +8,9 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('orders', '0003_rules'),
-        ('wallet', '0005_prepaid'),
+        ('accounts', '0002_help_subjects'),
+        ('orders', '0004_points'),
+        ('wallet', '0006_prepaid'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

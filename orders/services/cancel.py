@@ -8,6 +8,7 @@ from orders.errors import OrderNotCancellable
 from orders.models import Order, OrderLine, Payment
 from orders.services.lock import lock_order
 from orders.services.move import move_order
+from orders.services.points import release_points_of
 from orders.services.seat_pay import let_seats_go
 from orders.services.tell import tell_cancelled
 from orders.states import OPEN_PAYMENTS, OrderState, PaymentState
@@ -18,7 +19,7 @@ from wallet.states import BookingEnd
 @transaction.atomic
 def cancel_order(*, order_id: int, customer_id: int, at: datetime) -> Order:
     """Cancel an order before it is paid; its lines go back to the cart when the cart is empty, its seats to
-    their screening.
+    their screening, its points to their lots.
 
     The same call again gives the same order. A payment that succeeds all the same is refunded by itself
     (`services.pay`). Refuses `OrderNotFound`, and `OrderNotCancellable` once paid or while the bank decides.
@@ -64,6 +65,7 @@ def _give_back(order: Order, end: BookingEnd, at: datetime) -> None:
         let_seats_go(order, at=at, end=end)
     elif order.loads_id is None:
         _give_lines_back(order)
+    release_points_of(order, at=at)
 
 
 def _give_lines_back(order: Order) -> None:
@@ -86,4 +88,6 @@ def _give_lines_back(order: Order) -> None:
         )
         for line in order.lines.all()
     )
-    Order.objects.filter(pk=cart.pk).update(version=cart.version + 1, currency=order.currency)
+    Order.objects.filter(pk=cart.pk).update(
+        version=cart.version + 1, currency=order.currency, points_wanted_minor=order.points_wanted_minor
+    )

@@ -17,12 +17,15 @@ from orders.errors import (
     CartFull,
     CeilingReached,
     OrderingNotOpen,
+    PointsNotPossible,
     ProductUnavailable,
     QuantityOutOfRange,
 )
 from orders.models import Order, OrderLine, Product
 from orders.selectors import NO_DISCOUNT, Discount, bought_this_month, discounts
+from orders.services.facts import prices_by_category
 from orders.services.lock import lock_cart
+from orders.services.points import points_offer
 from orders.states import OrderState
 
 MAX_LINES = 20
@@ -139,6 +142,30 @@ def remove_line(*, customer_id: int, line_id: int, version: int, at: datetime) -
 
 
 @transaction.atomic
+def set_points(
+    *, customer_id: int, points_minor: int, version: int, at: datetime, or_less: bool = False
+) -> int:
+    """Keep in the cart how much of it is to be paid in points, in hundredths, and return it (S4.4).
+
+    `or_less`: take the nearest below that is possible. Refuses `CartChanged`, and otherwise
+    `PointsNotPossible(nearest_minor)`.
+    """
+    cart, lines = _cart_at_version(customer_id, version)
+    offer = points_offer(
+        customer_id=customer_id,
+        organisation_id=ordering_gate(customer_id).organisation_id,
+        currency=cart.currency,
+        prices=prices_by_category((line.product.category, line.price_minor) for line in lines),
+        at=at,
+    )
+    nearest = offer.nearest(points_minor) if offer else 0
+    if points_minor != nearest and not or_less:
+        raise PointsNotPossible(nearest)
+    _touch(cart, points_wanted_minor=nearest)
+    return nearest
+
+
+@transaction.atomic
 def reprice(*, customer_id: int, at: datetime) -> bool:
     """Bring every line to today's discount, remembering the price shown before. True when one changed."""
     cart = lock_cart(customer_id)
@@ -208,7 +235,7 @@ def _acknowledge(lines: list[OrderLine]) -> None:
         OrderLine.objects.filter(pk__in=seen).update(previous_price_minor=None)
 
 
-def _touch(cart: Order, **fields: str) -> None:
+def _touch(cart: Order, **fields: str | int) -> None:
     assert cart.state == OrderState.CART
     Order.objects.filter(pk=cart.pk).update(version=F("version") + 1, **fields)
     cart.version += 1

@@ -15,6 +15,7 @@ from orders.models import Order, Payment, Refund
 from orders.services.load_pay import contest_load, release_load
 from orders.services.lock import lock_order_of_payment
 from orders.services.move_payment import move_payment
+from orders.services.points import undo_whole
 from orders.services.refund import refunded_minor, request_refund
 from orders.states import PAYMENT_MACHINE, OrderState, PaymentState
 from outbox.services.alarm import raise_alarm
@@ -27,7 +28,8 @@ def note_dispute(*, payment_id: int, target: PaymentState, at: datetime) -> None
     """Take note that a payment is contested (`DISPUTED`) or that its dispute is lost (`CHARGED_BACK`).
 
     The cards of its order stop in the same transaction, and operators hear how much was on them and how much
-    was spent. Told again, or out of order, nothing happens.
+    was spent. A lost dispute counts as a refund of everything for loyalty: points that paid return, points
+    earned go. Told again, or out of order, nothing happens.
     """
     order = lock_order_of_payment(payment_id)
     payment = Payment.objects.select_for_update().get(pk=payment_id)
@@ -41,6 +43,8 @@ def note_dispute(*, payment_id: int, target: PaymentState, at: datetime) -> None
         stop = freeze_batch if target == PaymentState.DISPUTED else condemn_batch
         stopped = stop(batch=_batch(order), note=f"{payment.reference} {target}", at=at)
         figures = _in_words(stopped, order.currency) if order.booking_id is None else _of_seats(order)
+        if target == PaymentState.CHARGED_BACK:
+            undo_whole(order, refund=None, at=at)
     raise_alarm(code=f"payment_{target}", ref=payment.reference, at=at, note=f"{order.number}: {figures}")
 
 

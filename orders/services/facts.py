@@ -3,16 +3,24 @@
 Products carry long texts in every language, of which these two need few or none.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
 
+# The least that is paid by card; a discount of nearly all, or points, could leave less, or nothing.
+MIN_TOTAL_MINOR = 50
+
 _TO_PLACE = """
-SELECT l.product_id, l.face_minor, l.quantity, l.rate_bp, l.price_minor,
+SELECT l.product_id, l.face_minor, l.quantity, l.rate_bp, l.price_minor, p.category,
     p.is_active, p.min_minor, p.max_minor, p.step_minor, p.max_quantity
 FROM orders_orderline l JOIN orders_product p ON p.id = l.product_id WHERE l.order_id = %s ORDER BY l.id
+"""
+_PRICES = """
+SELECT p.category, SUM(l.price_minor)
+FROM orders_orderline l JOIN orders_product p ON p.id = l.product_id WHERE l.order_id = %s GROUP BY p.category
 """
 _BOUGHT = """
 SELECT l.face_minor, l.quantity, p.artwork, p.issuer, p.validity_months, {name}, {where_usable}, {exclusions}
@@ -29,6 +37,7 @@ class LineToPlace:
     quantity: int
     rate_bp: int
     price_minor: int
+    category: str
     is_active: bool
     min_minor: int
     max_minor: int
@@ -53,6 +62,19 @@ class LineBought:
 def lines_to_place(order_id: int) -> list[LineToPlace]:
     """One query."""
     return [LineToPlace(*row) for row in _rows(_TO_PLACE, order_id)]
+
+
+def prices_by_category(lines: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Add up (category, price in minor units) of lines."""
+    prices: dict[str, int] = {}
+    for category, price in lines:
+        prices[category] = prices.get(category, 0) + price
+    return prices
+
+
+def prices_of(order_id: int) -> dict[str, int]:
+    """What the order's lines of each category cost together, in minor units. One query."""
+    return {category: int(price) for category, price in _rows(_PRICES, order_id)}
 
 
 def lines_bought(order_id: int, *, language: str) -> list[LineBought]:

@@ -26,6 +26,7 @@ from documents.services.store import store
 from kernel.calendar import local_date
 from orders.models import Invoice, Order, OrderLine, Payment, Refund
 from orders.services.lock import lock_order
+from orders.services.points import points_earned
 from orders.states import RECEIVED_PAYMENTS
 
 _SERIES = {Invoice.Kind.INVOICE: "FAC", Invoice.Kind.CREDIT_NOTE: "AVO"}
@@ -51,8 +52,9 @@ def issue_invoice(*, order_id: int, at: datetime) -> Invoice:
 def issue_credit_note(*, refund_id: int, at: datetime) -> Invoice | None:
     """Correct the invoice of a refunded order, AVO-YYYY-NNNN without gaps; once per refund.
 
-    All credit notes of an invoice together never exceed it: what a customer paid above the price goes back
-    without one, and a refund that is nothing but such a surplus has none (None).
+    Points that return with the money are a part of it, as they were of the invoice. All credit notes of an
+    invoice together never exceed it: what a customer paid above the price goes back without one, and a refund
+    that is nothing but such a surplus has none (None).
     """
     refund = Refund.objects.select_related("payment").get(pk=refund_id)
     order = lock_order(refund.payment.order_id)
@@ -60,12 +62,15 @@ def issue_credit_note(*, refund_id: int, at: datetime) -> Invoice | None:
     if known is not None:
         return known
     invoice = issue_invoice(order_id=order.pk, at=at)
-    amount = min(refund.amount_minor, _not_credited_minor(invoice))
+    amount = min(refund.amount_minor + refund.points_minor, _not_credited_minor(invoice))
     if amount <= 0:
         return None
     figures = {
         **invoice.figures,
         "lines": _refunded_lines(invoice.figures["lines"], amount),
+        "points_minor": min(refund.points_minor, amount),
+        "earned_minor": 0,
+        "earned_on": None,
         "preceding": {"number": invoice.number, "issued_on": invoice.issued_on.isoformat()},
     }
     return _number_and_store(order, Invoice.Kind.CREDIT_NOTE, figures, at, refund=refund)
@@ -120,7 +125,11 @@ def _figures(
     order: Order, payment: Payment, customer: Identity, lines: Iterable[dict[str, Any]]
 ) -> dict[str, Any]:
     assert order.paid_at is not None
+    earned = points_earned([order]).get(order.pk)
     return {
+        "points_minor": order.points_minor,
+        "earned_minor": earned.earned_minor if earned else 0,
+        "earned_on": earned.usable_on.isoformat() if earned and earned.usable_on else None,
         "order_number": order.number,
         "seller": asdict(our_company()),
         "buyer": {
@@ -210,4 +219,8 @@ def _data(invoice: Invoice) -> InvoiceData:
         if preceding
         else None,
         language=figures["language"],
+        # Invoices that are older than the programme know no points.
+        points_minor=figures.get("points_minor", 0),
+        earned_minor=figures.get("earned_minor", 0),
+        earned_on=date.fromisoformat(figures["earned_on"]) if figures.get("earned_on") else None,
     )

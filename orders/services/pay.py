@@ -1,5 +1,6 @@
 """The one place where "paid" happens. Nothing else reacts to a payment."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -8,6 +9,7 @@ from django.db import transaction
 from accounts.selectors import customer_language
 from kernel.calendar import last_valid_day, local_date
 from ledger.errors import AccountFrozen
+from orders.errors import PointsWithheld
 from orders.gateways.base import PspState
 from orders.models import Order, Payment
 from orders.services.dispute import win_dispute
@@ -16,6 +18,7 @@ from orders.services.load_pay import give_load_up, validate_load
 from orders.services.lock import lock_order_of_payment
 from orders.services.move import move_order
 from orders.services.move_payment import move_payment
+from orders.services.points import earn_points, points_are_gone, use_points
 from orders.services.refund import add_refund
 from orders.services.seat_pay import seats_are_gone, validate_seats
 from orders.states import OPEN_PAYMENTS, OrderState, PaymentState
@@ -36,8 +39,9 @@ def pay_order(*, payment_id: int, evidence: PspState, at: datetime) -> None:
     invoice as jobs (S3.7). Another amount or currency: the order goes to review and nothing is issued.
     A second success, or one after the cancellation: refunded by itself. Told again, nothing happens, unless
     the payment was contested meanwhile: then the dispute is won.
-    Seats of a screening are confirmed at once; given up meanwhile, the money is refunded (S2.5). A load is
-    credited at once; if the card has no room left, the money is refunded (S0.7).
+    Seats of a screening are confirmed at once; given up meanwhile, the money is refunded (S2.5). So it is
+    when points that were to pay a part of an expired order are gone. A load is credited at once; if the card
+    has no room left, the money is refunded (S0.7).
     """
     order = lock_order_of_payment(payment_id)
     # All tries of the order in one statement: the others are called off below.
@@ -48,7 +52,7 @@ def pay_order(*, payment_id: int, evidence: PspState, at: datetime) -> None:
             win_dispute(order, payment, at=at)
         return
     _receive(payment, evidence, at)
-    if order.state not in WAITS_FOR_MONEY or seats_are_gone(order):
+    if order.state not in WAITS_FOR_MONEY or seats_are_gone(order) or points_are_gone(order, at=at):
         add_refund(
             payment, amount_minor=evidence.amount_minor, reason=f"order {order.state}", undue=True, at=at
         )
@@ -65,6 +69,8 @@ def pay_order(*, payment_id: int, evidence: PspState, at: datetime) -> None:
             add_refund(payment, amount_minor=evidence.amount_minor, reason="load refused", undue=True, at=at)
         except AccountFrozen as refusal:  # of places that were set aside for a booking
             _send_to_review(order, payment, at, code="places_frozen", note=f"account {refusal}")
+        except PointsWithheld:
+            _send_to_review(order, payment, at, code="points_frozen", note="points set aside are frozen")
 
 
 def _receive(payment: Payment, evidence: PspState, at: datetime) -> None:
@@ -91,15 +97,21 @@ def validate_order(
 ) -> None:
     """Everything that a paid order sets going. The caller holds the order's lock.
 
-    For seats of a screening refuses what `services.seat_pay.validate_seats` refuses, for a load what
-    `services.load_pay.validate_load` does.
+    Refuses `PointsWithheld`; for seats of a screening what `services.seat_pay.validate_seats` refuses, for a
+    load what `services.load_pay.validate_load` does.
     """
+    use_points(order, at=at)  # first: a refusal has changed nothing
+    validate = _validate_cards
     if order.booking_id is not None:
-        validate_seats(order, at=at, call_off=call_off or (), actor=actor, note=note)
-        return
-    if order.loads_id is not None:
-        validate_load(order, at=at, call_off=call_off or (), actor=actor, note=note)
-        return
+        validate = validate_seats
+    elif order.loads_id is not None:
+        validate = validate_load
+    validate(order, at=at, call_off=call_off or (), actor=actor, note=note)
+    if order.loads_id is None:  # money on a card is no purchase yet
+        earn_points(order, at=at)
+
+
+def _validate_cards(order: Order, *, at: datetime, call_off: Sequence[int], actor: str, note: str) -> None:
     earliest = at + timedelta(seconds=settings.ISSUE_DELAY_MIN)
     latest = at + timedelta(seconds=settings.ISSUE_DELAY_MAX)
     move_order(
@@ -122,7 +134,7 @@ def validate_order(
         and_jobs=[
             JobRequest("orders.confirm_by_mail", ref, at),
             JobRequest("orders.make_invoice", ref, at),
-            *(JobRequest("orders.call_off_payment", str(pk), at) for pk in call_off or ()),
+            *(JobRequest("orders.call_off_payment", str(pk), at) for pk in call_off),
         ],
     )
 

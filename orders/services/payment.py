@@ -73,7 +73,7 @@ def _create_payment(order: Order, *, taken: set[str], at: datetime) -> Payment:
         order=order,
         reference=_new_reference(order.pk, taken),
         gateway=name,
-        amount_minor=order.total_minor,
+        amount_minor=order.due_minor,
         currency=order.currency,
         created_at=at,
         expires_at=at + life,

@@ -1,6 +1,7 @@
 """Place an order: the cart becomes an order that awaits its payment."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -18,22 +19,24 @@ from orders.errors import (
 from orders.models import Order
 from orders.selectors import NO_DISCOUNT, current_terms_id, discounts
 from orders.services.cart import check_amount, check_ceilings, check_quantity
-from orders.services.facts import LineToPlace, lines_to_place
+from orders.services.facts import MIN_TOTAL_MINOR, LineToPlace, lines_to_place, prices_by_category
 from orders.services.lock import lock_order
 from orders.services.move import move_order
+from orders.services.points import set_points_aside
 from orders.states import OrderState
-
-# The least that is paid by card; a discount of nearly all could come to less, or to nothing.
-MIN_TOTAL_MINOR = 50
 
 
 @transaction.atomic
-def place_order(*, order_id: int, customer_id: int, version: int, terms_id: int, at: datetime) -> Order:
+def place_order(
+    *, order_id: int, customer_id: int, version: int, terms_id: int, at: datetime, points_minor: int = 0
+) -> Order:
     """Freeze the cart that the page showed (`version`) and the terms ticked (S3.5), once.
 
+    `points_minor`: the part that the page showed as paid in points, in hundredths; they are set aside.
     The same call again gives the same order. Refuses, changing nothing: `OrderNotFound`, `OrderingNotOpen`,
     `CartChanged`, `CartEmpty`, `ProductUnavailable`, `PricesChanged`, `CeilingReached`, `TermsNotCurrent`,
-    `TotalTooSmall`, and a product's limits that changed since (`services.cart.check_amount`).
+    `TotalTooSmall`, `PointsNotPossible(nearest_minor)`, and a product's limits that changed since
+    (`services.cart.check_amount`).
     """
     order = lock_order(order_id, customer_id=customer_id)
     if order.version != version:
@@ -48,6 +51,7 @@ def place_order(*, order_id: int, customer_id: int, version: int, terms_id: int,
         OrderState.AWAITING_PAYMENT,
         at=at,
         actor="customer",
+        **_points(order, lines, gate, points_minor, at),
         organisation_id=gate.organisation_id,
         face_minor=sum(line.face_minor * line.quantity for line in lines),
         total_minor=sum(line.price_minor for line in lines),
@@ -56,6 +60,19 @@ def place_order(*, order_id: int, customer_id: int, version: int, terms_id: int,
         placed_at=at,
     )
     return order
+
+
+def _points(
+    order: Order, lines: list[LineToPlace], gate: Gate, points_minor: int, at: datetime
+) -> dict[str, Any]:
+    """The part paid in points, set aside; nothing for most orders."""
+    if not points_minor:
+        return {}
+    prices = prices_by_category((line.category, line.price_minor) for line in lines)
+    key = set_points_aside(
+        order, amount_minor=points_minor, organisation_id=gate.organisation_id, prices=prices, at=at
+    )
+    return {"points_minor": points_minor, "redemption_key": key}
 
 
 def _guard(order: Order, lines: list[LineToPlace], gate: Gate, *, terms_id: int, at: datetime) -> None:

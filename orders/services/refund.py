@@ -13,6 +13,7 @@ from orders.models import Order, Payment, Refund
 from orders.services.load_pay import take_load_off
 from orders.services.move import move_order
 from orders.services.move_payment import move_payment, move_refund
+from orders.services.points import undo_part, undo_whole
 from orders.services.seat_pay import take_seats_back
 from orders.states import CONTESTED_PAYMENTS, PAYMENT_MACHINE, OrderState, PaymentState, RefundState
 from outbox.services.alarm import raise_alarm
@@ -139,12 +140,16 @@ def _note_answer(refund_id: int, answer: PspRefund, at: datetime) -> None:
 
 @transaction.atomic
 def _finish(refund_id: int, *, psp_id: str, at: datetime) -> None:
-    """Record a refund that the bank made: the refund, its payment, its order, the credit note."""
+    """Record a refund that the bank made: the refund, its payment, its order, points, the credit note.
+
+    Once all the money is back, the points that paid a part return too (S4.4).
+    """
     order, payment, refund = _locked(refund_id)
     if refund.state != RefundState.REQUESTED:
         return
-    move_refund(refund, RefundState.SUCCEEDED, psp_id=psp_id, done_at=at)
-    whole = refunded_minor(payment) == payment.received_minor
+    whole = refunded_minor(payment) + refund.amount_minor == payment.received_minor
+    points = _undo_points(order, refund, whole=whole, at=at)
+    move_refund(refund, RefundState.SUCCEEDED, psp_id=psp_id, done_at=at, points_minor=points)
     target = PaymentState.REFUNDED if whole else PaymentState.PARTLY_REFUNDED
     # A dispute keeps its state until the bank decides; `win_dispute` then counts this refund.
     open_dispute = payment.state == PaymentState.DISPUTED
@@ -156,6 +161,16 @@ def _finish(refund_id: int, *, psp_id: str, at: datetime) -> None:
     if not refund.undue and order.paid_at:  # else there is no invoice to take back
         jobs.append(JobRequest("orders.make_credit_note", str(refund_id), at))
     enqueue_many(jobs)
+
+
+def _undo_points(order: Order, refund: Refund, *, whole: bool, at: datetime) -> int:
+    """Points that return with the money. Those of money that came twice or too late belong to other money."""
+    if refund.undue:
+        return 0
+    if whole:
+        return undo_whole(order, refund=refund, at=at)
+    undo_part(order, refund=refund, at=at)
+    return 0
 
 
 @transaction.atomic

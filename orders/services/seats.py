@@ -10,7 +10,7 @@ from accounts.selectors import Gate, ordering_gate
 from orders.errors import OrderingNotOpen, TermsNotCurrent, TotalTooSmall
 from orders.models import Artwork, Order, OrderEvent, OrderLine, Product, VatTreatment
 from orders.selectors import current_terms_id
-from orders.services.place import MIN_TOTAL_MINOR
+from orders.services.facts import MIN_TOTAL_MINOR
 from orders.states import OrderState
 from wallet.selectors.bookings import BookingFacts
 from wallet.services.book import book_seats

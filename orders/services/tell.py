@@ -1,6 +1,6 @@
 """Mails about money: what is said, to whom, in which words' language."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.conf import settings
@@ -10,6 +10,7 @@ from django.utils import translation
 from accounts.selectors import customer_identity
 from kernel.calendar import PARIS
 from orders.models import Order, Payment, Refund
+from orders.services.points import points_earned, taken_back
 from outbox.services.mail import queue_mail
 
 
@@ -36,7 +37,7 @@ def tell_refusal(*, payment_id: int, at: datetime) -> None:
 
 def tell_cancelled(order: Order, *, at: datetime) -> None:
     """The customer cancelled; in the transaction that cancels."""
-    _to_customer("order_cancelled", str(order.pk), order, {}, at)
+    _to_customer("order_cancelled", str(order.pk), order, {"points_minor": order.points_minor}, at)
 
 
 def tell_cards_available(order: Order, *, cards: int, of_places: int, at: datetime) -> None:
@@ -63,6 +64,8 @@ def tell_refund(*, refund_id: int, at: datetime) -> None:
     # A load that was never credited was neither paid twice nor too late: another mail said why.
     never_loaded = payment.order.loads_id is not None and payment.order.paid_at is None
     facts = {
+        "points_minor": refund.points_minor,
+        "taken_minor": taken_back(payment.order, refund),
         "amount_minor": refund.amount_minor,
         "currency": payment.received_currency,
         "reference": payment.reference,
@@ -75,6 +78,7 @@ def tell_refund(*, refund_id: int, at: datetime) -> None:
 def _order_facts(order: Order) -> dict[str, Any]:
     paid = next((p for p in order.payments.all() if p.succeeded_at), None)
     return {
+        **_points_facts(order),
         "lines": [
             {
                 "name": line.product.name,
@@ -95,6 +99,23 @@ def _order_facts(order: Order) -> dict[str, Any]:
         "expected_from": _local(order.cards_expected_from, "%H:%M"),
         "expected_until": _local(order.cards_expected_until, "%H:%M"),
     }
+
+
+def _points_facts(order: Order) -> dict[str, Any]:
+    """Points used and earned; the days are those from which the earned ones can be used."""
+    earned = points_earned([order]).get(order.pk)
+    return {
+        "points_minor": order.points_minor,
+        "due_minor": order.due_minor,
+        "earned_minor": earned.earned_minor if earned else 0,
+        "earned_day": _day(earned.usable_on) if earned else "",
+        "welcome_minor": earned.welcome_minor if earned else 0,
+        "welcome_day": _day(earned.welcome_on) if earned else "",
+    }
+
+
+def _day(on: date | None) -> str:
+    return f"{on:%d/%m/%Y}" if on else ""
 
 
 def _local(instant: datetime | None, form: str) -> str:

@@ -33,6 +33,7 @@ from orders.views.booking_words import (
     why_not,
 )
 from wallet.errors import (
+    AlreadyHeld,
     BookingKeyReused,
     MeansChanged,
     MeansExceedSeats,
@@ -144,6 +145,9 @@ def _book(request: HttpRequest, page: Page) -> HttpResponse:
             starts_at=page.form.cleaned_data.get("debut"),
             price_minor=page.form.cleaned_data.get("prix"),
         )
+    except AlreadyHeld as refusal:
+        messages.warning(request, refusal_sentence(refusal))
+        return HttpResponseRedirect(reverse("booking:detail", args=[refusal.number]), status=303)
     except DomainError as refusal:
         return _refused(request, page, refusal)
     return _go_on(request, booking, order)

@@ -14,6 +14,7 @@ from orders.forms import Wording
 from orders.selectors import SeatOrder
 from orders.states import OrderState, PaymentState
 from wallet.errors import (
+    AlreadyHeld,
     BookingKeyReused,
     BookingOver,
     BookingUnpaid,
@@ -178,6 +179,9 @@ def refusal_sentence(refusal: DomainError) -> str:
 
 _BANK_DECIDES = gettext_noop("Votre banque étudie le paiement. Attendez sa réponse, puis annulez.")
 _PLAIN_REFUSALS: dict[type[DomainError], str] = {
+    AlreadyHeld: gettext_noop(
+        "Vous gardez déjà des fauteuils de cette séance : payez-les ou annulez-les d'abord."
+    ),
     ScreeningPast: gettext_noop("La séance a commencé : elle ne se réserve plus."),
     ScreeningCancelled: gettext_noop("Cette séance est annulée. Choisissez-en une autre au programme."),
     ScreeningChanged: gettext_noop(

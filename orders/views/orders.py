@@ -25,6 +25,7 @@ from orders.services.cancel import cancel_order
 from orders.services.invoice import document_of
 from orders.services.payment import cancel_open_payment
 from orders.views.basket import with_basket
+from orders.views.points import points_notes, points_summaries
 from orders.views.timeline import Status, status_of, timeline_of
 
 PAGE = 10
@@ -40,6 +41,7 @@ class OrderRow:
     content: str
     status: Status
     total: str
+    points: str
 
 
 _STOP_POLLING = 286  # htmx: swap this in, then ask no more
@@ -50,11 +52,11 @@ _STOP_POLLING = 286  # htmx: swap this in, then ask no more
 def order_list(request: HttpRequest) -> HttpResponse:
     group = request.GET.get("statut", "")
     page = orders_of(_customer(request), group=group, cursor=request.GET.get("cursor"), size=PAGE)
-    contents = contents_of(page.items)
+    contents, points = contents_of(page.items), points_summaries(page.items)
     context = {
         "active": "orders",
         "page": page,
-        "rows": [_row(order, contents[order.pk]) for order in page.items],
+        "rows": [_row(order, contents[order.pk], points[order.pk]) for order in page.items],
         "group": group,
         "groups": _groups(),
     }
@@ -67,7 +69,9 @@ def order_list(request: HttpRequest) -> HttpResponse:
 @allow(Audience.SIGNED_IN)
 @require_safe
 def detail(request: HttpRequest, number: int) -> HttpResponse:
-    return render(request, "orders/order.html", _order_context(request, number))
+    context = _order_context(request, number)
+    context["points_notes"] = points_notes(context["order"], at=timezone.now())  # type: ignore[arg-type]
+    return render(request, "orders/order.html", context)
 
 
 @allow(Audience.SIGNED_IN)
@@ -118,7 +122,7 @@ def invoice(request: HttpRequest, number: int, kind: str = "invoice") -> HttpRes
     return response
 
 
-def _row(order: Order, lines: list[tuple[int, int]]) -> OrderRow:
+def _row(order: Order, lines: list[tuple[int, int]], points: str) -> OrderRow:
     language = get_language() or "fr"
     assert order.placed_at is not None
     return OrderRow(
@@ -128,6 +132,7 @@ def _row(order: Order, lines: list[tuple[int, int]]) -> OrderRow:
         content=", ".join(_content(order, quantity, face_minor) for quantity, face_minor in lines),
         status=status_of(order),
         total=format_minor(order.total_minor, order.currency, language),
+        points=points,
     )
 
 

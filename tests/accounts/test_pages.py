@@ -68,7 +68,7 @@ def test_the_service_refuses_too(client):  # S3.10
     user = person(phone="+33612345678")
     changed = Details(**{**details(phone="+33699999999"), "birth_date": None})
     with pytest.raises(DetailFixed):
-        update_details(user_id=user.pk, details=changed)
+        update_details(user_id=user.pk, details=changed, at=timezone.now())
     user.refresh_from_db()
     assert (user.phone, user.city) == ("+33612345678", "")
 

@@ -155,7 +155,13 @@ def test_two_loads_at_once_never_pass_the_limit_together(locks: str, monkeypatch
     now = timezone.now()
     at_once(
         *[
-            lambda: load.load_card(key=uuid.uuid4(), card_id=card.pk, amount_minor=200_000, at=now),
+            lambda: load.load_card(
+                key=uuid.uuid4(),
+                card_id=card.pk,
+                holder_id=card.holder_id,
+                amount_minor=200_000,
+                at=now,
+            ),
         ]
         * 4
     )

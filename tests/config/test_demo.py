@@ -2,16 +2,18 @@
 
 from collections import Counter
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
-from django.test import TestCase, override_settings
+from django.test import Client, TestCase, override_settings
 from django.utils import timezone
 
 from accounts.models import IdentificationKey, Membership, User
 from accounts.selectors import ordering_gate
 from accounts.states import MembershipState
+from config.demo.merchants import TID
 from config.demo.past import STILL_DUE
 from config.demo.people import DIRECT_KEY, KEY, MEMBER, NEWCOMER, OPERATOR, PASSWORD, STAFF
 from config.demo.places import CARD_TO_REGISTER, NAMED_CARD_TO_REGISTER, SURNAME
@@ -19,6 +21,23 @@ from config.demo.programme import DAYS
 from config.demo.tell import tell
 from kernel.calendar import local_date, programme_day
 from ledger.selectors import balances
+from ledger.services.audit import audit
+from loyalty.models import (
+    Accrual,
+    Member,
+    MemberEvent,
+    Programme,
+    ProgrammeVersion,
+    Promotion,
+    Redemption,
+    Suspicion,
+)
+from loyalty.models import Purchase as Loyalty
+from loyalty.selectors.page import loyalty_overview
+from loyalty.selectors.programmes import programme_of_organisation
+from loyalty.services.replay import replay_version
+from loyalty.services.rewards import claim_reward
+from merchants.models import Sale, Terminal
 from orders.models import Invoice, Order, Product, VatTreatment
 from orders.states import OrderState
 from outbox.models import Job
@@ -34,6 +53,7 @@ pytestmark = pytest.mark.django_db
 def counts() -> dict[str, int]:
     models = (User, Membership, IdentificationKey, Product, Order, Invoice, Card, Job)
     models += (Cinema, Film, Booking, PrintedCard)
+    models += (Programme, ProgrammeVersion, Member, MemberEvent, Loyalty, Accrual, Redemption, Promotion)
     return {model.__name__: model.objects.count() for model in models}
 
 
@@ -133,6 +153,59 @@ class TestStory(TestCase):
         assert min(ends) < 0
         assert any(0 < days <= 30 for days in ends)
 
+    def test_the_member_has_points_of_every_kind(self) -> None:  # S4.14
+        now = timezone.now()
+        mine = {row.programme.slug: row for row in Member.objects.filter(user__email=MEMBER)}
+        assert set(mine) == {"mirabelle", "croissant", "cinema"}
+        seen = {slug: loyalty_overview(row, at=now, language="fr") for slug, row in mine.items()}
+        shop, cafe, cinema = seen["mirabelle"], seen["croissant"], seen["cinema"]
+        assert shop.available_minor > 15_00
+        assert shop.pending
+        assert shop.expiring_next is not None
+        assert (shop.expiring_next.on - local_date(now)).days < 40
+        assert cafe.tier is not None
+        assert cafe.tier.code == "gold"
+        assert cafe.restricted_minor == 60_00
+        assert cinema.available_minor >= 240_00
+        assert [offer.affordable for offer in cinema.rewards] == [True, True]
+        kinds = {row.kind for row in Accrual.objects.filter(member=mine["croissant"])}
+        assert kinds == {"welcome", "purchase", "birthday", "promotion"}
+        bought = Loyalty.objects.filter(member__in=mine.values())
+        assert (now - min(row.occurred_at for row in bought)).days > 330
+        assert Redemption.objects.filter(member=mine["croissant"], state="captured").count() == 3
+
+    def test_a_reward_can_be_claimed_and_two_were(self) -> None:  # S4, S2.2
+        now, member = timezone.now(), Member.objects.get(user__email=MEMBER, programme__slug="cinema")
+        assert sorted(member.claims.values_list("reward_code", flat=True)) == ["5-7", "7-7"]
+        card_id = claim_reward(key=uuid4(), member_id=member.pk, reward_code="5-7", at=now)
+        assert Card.objects.get(pk=card_id).product.slug == "fidelite-5-7"
+
+    def test_paid_orders_have_earned_once_and_others_nothing(self) -> None:  # S4
+        member = Member.objects.get(user__email=MEMBER, programme__slug="mirabelle")
+        refs = list(member.purchases.values_list("ref", flat=True))
+        paid = Order.objects.filter(
+            customer__email=MEMBER, booking=None, currency="EUR", state=OrderState.FULFILLED
+        )
+        assert {f"order:{order.pk}" for order in paid} <= set(refs)
+        assert len(refs) == len(set(refs))
+        unpaid = Order.objects.filter(customer__email=MEMBER, paid_at=None)
+        assert not {f"order:{order.pk}" for order in unpaid} & set(refs)
+
+    def test_the_people_of_the_cses_earn_somewhere(self) -> None:
+        cse = Membership.objects.get(user__email=MEMBER).organisation_id
+        assert programme_of_organisation(cse) == Programme.objects.get(slug="mirabelle").pk
+
+    def test_an_operator_finds_a_duplicate_to_decide_and_a_draft_to_replay(self) -> None:  # S4.5
+        states = sorted(Suspicion.objects.values_list("state", flat=True))
+        assert states == ["cleared", "open"]
+        draft = ProgrammeVersion.objects.get(state="draft")
+        report = replay_version(version_id=draft.pk, at=timezone.now())
+        assert report.total.purchases > 15
+        assert report.difference_minor > 0
+
+    def test_the_books_of_the_points_are_right(self) -> None:
+        assert audit(at=timezone.now()).findings == ()
+
     def test_the_printed_cards_of_the_readme_can_be_registered(self) -> None:  # S2.1
         now, member = timezone.now(), User.objects.get(email=MEMBER)
         for kind, number, surname in (
@@ -214,6 +287,38 @@ class TestStory(TestCase):
     def test_nothing_old_is_announced_today(self) -> None:
         waiting = Job.objects.filter(state=JobState.WAITING).values_list("kind", flat=True)
         assert set(waiting) <= set(STILL_DUE)
+
+    def test_the_terminal_of_the_readme_opens_on_days_of_sales(self) -> None:  # S0.2
+        browser, now = Client(), timezone.now()
+        browser.post("/terminal/connexion/", {"tid": TID, "mot_de_passe": PASSWORD})
+        page = browser.get("/terminal/journal/").content.decode()
+        assert f"{TID}-000026" in page
+        sales = Sale.objects.filter(terminal__tid=TID)
+        assert [sale.at for sale in sales.order_by("rank")] == sorted(sale.at for sale in sales)
+        assert sales.filter(at__gte=now - timedelta(hours=1)).count() == 3
+        assert sales.filter(card__holder__email=MEMBER, earned_minor__gt=0).count() == 2
+        assert sales.filter(reversal__isnull=False).count() == 2
+        assert (
+            Terminal.objects.filter(activated_at=None, activation_expires_at__gt=now)
+            .exclude(tid=TID)
+            .exists()
+        )
+
+
+def test_data_of_a_release_without_points_gains_them_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = timezone.now()
+    with monkeypatch.context() as older:
+        older.setattr("config.demo.tell.open_loyalty", lambda *_, **__: None)
+        older.setattr("config.demo.tell.fill_loyalty", lambda *_, **__: None)
+        older.setattr("config.demo.tell.fill_cinema", lambda *_, **__: None)
+        older.setattr("config.demo.tell.tell_merchants", lambda *_, **__: None)
+        tell(at=now)
+    assert not Member.objects.exists()
+    assert not tell(at=now)
+    assert Member.objects.filter(user__email=MEMBER).count() == 3
+    before = counts()
+    assert not tell(at=now)
+    assert counts() == before
 
 
 def test_the_command_says_how_to_sign_in(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from django.conf import settings
@@ -22,16 +22,21 @@ from documents.services.ecard import build_ecard_pdf
 from documents.services.facturx import build_invoice_pdf, our_company
 from documents.services.ticket import TicketMeans, build_ticket_pdf
 from ledger.models import Transfer
+from loyalty.models import Member, Programme, Promotion
+from loyalty.services.ship import ship_programmes
+from loyalty.services.spend import hold_points
 from merchants.models import Device, Dispute, Merchant, Operator, Outlet, Statement
 from merchants.services.commission_invoice import invoice_data
 from merchants.services.settle import settle_due
 from merchants.services.statement_paper import statement_csv, statement_pdf
 from orders.models import Order, Product
 from outbox.services.mail import queue_mail
+from sandbox.models import Sms
 from tests.documents.samples import a_credit_note, a_line, a_taxed_line, a_ticket, an_ecard, an_invoice
 from tests.factories import operator as admin_person
 from tests.factories import person, sign_in
-from tests.journeys.pages import NOBODY, PAGES, TILL, till_cookies
+from tests.journeys.pages import NOBODY, PAGES, TILL, cookies_of, enrolled, till_cookies
+from tests.loyalty.points import bring_back, buy
 from tests.merchants.settling import cancelled, make_shop, sold
 from tests.orders.booking_rows import make_booking
 from tests.pdfs import text_of
@@ -81,6 +86,7 @@ MEMBERS = (
     "orders:catalogue",
     "orders:cart",
     "orders:list",
+    "loyalty:home",
     "wallet:index",
     "wallet:register",
     "wallet:reminders",
@@ -121,7 +127,7 @@ def french_in(page: str, names: list[str]) -> list[str]:
     """The texts that still look French once `names` and addresses (French on purpose) are left out."""
     found = []
     for text in Spoken(page).texts:
-        bare = re.sub(r"https?://\S+", "", text)
+        bare = re.sub(r"https?://\S+|\S+@\S+", "", text)
         for name in names:
             bare = bare.replace(" ".join(name.split()), "")
         if FRENCH.search(bare):
@@ -139,6 +145,8 @@ def proper_names() -> list[str]:
         names += Cinema.objects.exclude(**{field: ""}).values_list(field, flat=True)
     names += Screening.objects.order_by("room").values_list("room", flat=True).distinct()
     names += Transfer.objects.values_list("note", flat=True)
+    for row in Promotion.objects.values_list("name", "conditions"):
+        names += row
     names += [
         value for row in User.objects.values_list("first_name", "last_name", "address_line1") for value in row
     ]
@@ -259,6 +267,86 @@ def test_a_statement_and_its_invoice_are_english_for_an_english_merchant() -> No
 
 
 @pytest.mark.django_db
+def test_who_collects_points_reads_english_everywhere(story: list[str]) -> None:
+    now, reader = timezone.now(), User.objects.get(email=MEMBER)
+    ship_programmes(at=now - timedelta(days=800))
+    slugs = ("mirabelle", "croissant", "cinema")
+    mine = [enrolled(reader, slug, at=now - timedelta(days=100)) for slug in slugs]
+    for who in mine:
+        buy(who, 31_000_00, at=now - timedelta(days=40), ref="order:12")
+        buy(who, 1_250_50, at=now - timedelta(days=1), channel="shop")
+    bring_back(buy(mine[0], 10_00, at=now, channel="shop", outlet="Harbour"), at=now)
+    hold_points(key=uuid4(), member_id=mine[0].pk, amount_minor=1_00, purchase_minor=100_00, at=now)
+    member = as_who(MEMBER)
+    addresses = [reverse("loyalty:programme", args=[slug]) for slug in (*slugs, "family")]
+    addresses += [f"{addresses[0]}?echanger=5-7", reverse("loyalty:enrol", args=["family"])]
+    for query in ("", "?vue=mouvements"):
+        addresses.append(reverse("loyalty:history", args=["mirabelle"]) + query)
+    # The merchants' own words for what takes no points.
+    names = [*story, "soldes", "cartes-cadeaux"]
+    assert leftovers(member, addresses, names) == {}
+    code = member.post(reverse("loyalty:code", args=["mirabelle"]))
+    assert french_in(code.content.decode(), names) == []
+    for state in ("suspected", "voided"):
+        Member.objects.update(state=state)
+        assert leftovers(member, addresses[:1], names) == {}
+        assert (
+            french_in(
+                member.post(reverse("loyalty:code", args=["mirabelle"]), follow=True).content.decode(), names
+            )
+            == []
+        )
+    Programme.objects.update(is_active=False)
+    assert leftovers(member, addresses[:4], names) == {}
+
+
+@pytest.mark.django_db
+def test_who_enrols_reads_english_everywhere(story: list[str]) -> None:
+    ship_programmes(at=timezone.now() - timedelta(days=800))
+    newcomer, enrol = as_who(NEWCOMER), reverse("loyalty:enrol", args=["mirabelle"])
+    refused = newcomer.post(enrol, {"phone": "12", "birth_on": "0001-01-01"})
+    assert french_in(refused.content.decode(), story) == []
+    answers = {"phone": "06 39 98 00 99", "birth_on": "1990-05-17", "consent": "on", "version": "1"}
+    for changes in ({"phone": "12"}, {"birth_on": f"{timezone.now():%Y-%m-%d}"}):
+        refused = newcomer.post(enrol, {**answers, **changes})
+        assert french_in(refused.content.decode(), story) == []
+    page = newcomer.post(enrol, answers).headers["Location"]
+    assert french_in(newcomer.post(enrol, answers).content.decode(), story) == []
+    assert french_in(newcomer.post(f"{page}code/", follow=True).content.decode(), story) == []
+    run_jobs()
+    sent = re.search(r"\b(\d{4})\b", Sms.objects.latest("pk").text)
+    assert sent
+    wrong = f"{(int(sent[1]) + 1) % 10_000:04}"
+    for typed in ("", wrong, wrong):
+        assert french_in(newcomer.post(page, {"code": typed}).content.decode(), story) == []
+    welcomed = newcomer.post(page, {"code": sent[1]}, follow=True)
+    assert french_in(welcomed.content.decode(), story) == []
+
+
+@pytest.mark.django_db
+def test_who_holds_a_prepaid_card_reads_english_everywhere(story: list[str]) -> None:
+    member = User.objects.get(email=MEMBER)
+    used = Card.objects.get(holder=member, kind="prepaid", state="active").pk
+    frozen = Card.objects.get(holder=member, kind="prepaid", state="blocked").pk
+    client = Client(headers={"accept-language": "en"})
+    User.objects.filter(pk=member.pk).update(language="en")
+    client.cookies.load(cookies_of(MEMBER))
+    addresses = [
+        reverse(name, args=[used])
+        for name in ("wallet:till", "wallet:block", "wallet:cvc", "wallet:replace", "orders:load")
+    ]
+    assert leftovers(client, [*addresses, reverse("wallet:unfreeze", args=[frozen])], story) == {}
+    for address, typed in (
+        (reverse("orders:load", args=[used]), {"montant": "0"}),
+        (reverse("orders:load", args=[used]), {"montant": "2999"}),
+        (reverse("wallet:cvc", args=[used]), {"nouveau": "1"}),
+        (reverse("wallet:register"), {"type": "prepayee", "numero": "9" * 19, "cvc": "1"}),
+        (reverse("wallet:register"), {"type": "prepayee", "numero": "9" * 19, "cvc": "123"}),
+    ):
+        assert french_in(client.post(address, typed).content.decode(), story) == []
+
+
+@pytest.mark.django_db
 def test_who_books_seats_reads_english_everywhere(story: list[str]) -> None:
     member = User.objects.get(email=MEMBER)
     cinema = make_cinema(name="The Mirage")
@@ -359,6 +447,7 @@ FACTS: dict[str, Any] = {
     "reason": "Nobody knows you here.",
     "product_name": "Sports e-card",
     "amount_minor": 5000,
+    "limit_minor": 300_000,
     "total_minor": 9500,
     "saving_minor": 500,
     "currency": "EUR",

@@ -34,6 +34,8 @@ SOUND = {
     "STRIPE_SECRET_KEY": "sk_live_x",
     "STRIPE_WEBHOOK_SECRET": "whsec_x",
     "EMAIL_URL": "smtp://mail:25",
+    "SMS_GATEWAY": "loyalty.sms.HttpSms",
+    "SMS_URL": "https://sms.example/send",
     "SELLER_SIRET": "12345678900011",
 }
 ENVIRONMENT = {
@@ -48,6 +50,7 @@ ENVIRONMENT = {
     "STRIPE_SECRET_KEY": "sk_live_x",
     "STRIPE_WEBHOOK_SECRET": "whsec_x",
     "EMAIL_URL": "smtp://localhost:25",
+    "SMS_URL": "https://sms.example/send",
     "SELLER_SIRET": "12345678900011",
 }
 
@@ -83,6 +86,9 @@ def test_a_sound_configuration_has_no_problems():
         ({"STRIPE_SECRET_KEY": ""}, "STRIPE_SECRET_KEY"),
         ({"STRIPE_WEBHOOK_SECRET": ""}, "STRIPE_WEBHOOK_SECRET"),
         ({"EMAIL_URL": ""}, "EMAIL_URL"),
+        ({"SMS_URL": ""}, "SMS_URL"),
+        ({"SMS_URL": "http://sms.example/send"}, "SMS_URL"),
+        ({"SMS_GATEWAY": "sandbox.sms.SandboxSms"}, "SMS_GATEWAY"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -91,6 +97,10 @@ def test_each_fault_is_refused_by_name(change, named):
     assert named in sentence
     with pytest.raises(ImproperlyConfigured, match=named):
         refuse_unsafe({**SOUND, **change})
+
+
+def test_another_sms_gateway_needs_no_address():
+    refuse_unsafe({**SOUND, "SMS_GATEWAY": "our.own.Gateway", "SMS_URL": ""})
 
 
 def test_the_same_faults_are_fine_in_a_demo():
@@ -122,5 +132,6 @@ def test_djangos_deployment_check_is_clean_in_production(tmp_path):
 def test_an_unconfigured_production_site_does_not_start_and_says_why_in_one_go(tmp_path):
     done = manage("check", MIRABELLE_MODE="production", DATA_DIR=str(tmp_path))
     assert done.returncode != 0
-    for name in ("SECRET_KEY", "SEAL_KEYS", "INDEX_KEY", "SITE_URL", "DATABASE_URL", "REDIS_URL"):
+    wanted = ("SECRET_KEY", "SEAL_KEYS", "INDEX_KEY", "SITE_URL", "DATABASE_URL", "REDIS_URL", "SMS_URL")
+    for name in wanted:
         assert name in done.stderr

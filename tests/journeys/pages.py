@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from uuid import UUID
+from datetime import date, datetime, timedelta
+from uuid import UUID, uuid4
 
 from allauth.account.internal.flows.login import record_authentication
 from django.conf import settings
@@ -12,12 +12,17 @@ from django.test import Client, RequestFactory, override_settings
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Membership, User
+from accounts.models import Membership, Organisation, User
 from accounts.services.demo import add_person
 from accounts.services.membership import request_membership
 from accounts.states import MembershipState
 from config.demo.merchants import TID
 from config.demo.people import KEY, MEMBER, MERCHANT, NEWCOMER, OPERATOR, STAFF
+from loyalty.models import Challenge, Member, Programme, Promotion
+from loyalty.services.enrol import Applicant, start_enrolment
+from loyalty.services.promote import grant_promotion
+from loyalty.services.ship import join_programme, ship_programmes
+from loyalty.services.spend import hold_points
 from merchants.doors import COOKIE, SALT
 from merchants.models import Device, Dispute, Operator, Sale, SettledSale, Statement, Terminal
 from merchants.selectors.devices import device_session, token_index
@@ -31,6 +36,8 @@ from orders.states import OrderState
 from sandbox.models import BankSession, Mail
 from sandbox.services.bank import open_session, submit_card
 from sandbox.states import SessionState
+from tests.loyalty.points import buy
+from tests.loyalty.points import member as loyalty_member
 from tests.orders.booking_rows import make_booking
 from tests.support import run_jobs
 from tests.wallet.cinema_factories import make_place_card, make_place_product, make_screening
@@ -183,6 +190,7 @@ def furnish() -> None:
     newcomer = add_person(email="camille.autre@demo.example", password=None, at=now)
     request_membership(user_id=newcomer.pk, key=KEY, at=now)
     furnish_cinema(member)
+    furnish_loyalty(member)
     with override_settings(EMAIL_BACKEND="sandbox.mail.MailboxBackend"):
         run_jobs()
 
@@ -198,6 +206,44 @@ def furnish_cinema(member: User) -> None:
     make_booking(member, evening, state=BookingState.HELD)
     make_booking(member, evening, state=BookingState.RELEASED)
     make_booking(member, gone, seats=1, means={card: 1}, state=BookingState.CANCELLED, end="screening")
+
+
+def furnish_loyalty(member: User) -> None:
+    """Points of every sort in two programmes, an enrolment on its way, and points that are stopped."""
+    now = timezone.now()
+    ship_programmes(at=now - timedelta(days=800))
+    join_programme(organisation_id=Organisation.objects.get(slug=CSE).pk, programme_slug="mirabelle")
+    mine, cafes = (
+        enrolled(member, slug, at=now - timedelta(days=400)) for slug in ("mirabelle", "croissant")
+    )
+    for days, amount_minor in ((300, 9_000_00), (150, 8_000_00), (60, 4_567_00), (2, 612_40)):
+        buy(mine, amount_minor, at=now - timedelta(days=days), ref=f"order:{days}")
+    buy(cafes, 31_240_00, at=now - timedelta(days=40), channel="shop", outlet="HALLES")
+    hold_points(key=uuid4(), member_id=mine.pk, amount_minor=12_40, purchase_minor=100_00, at=now)
+    offer = Promotion.objects.create(
+        programme=cafes.programme,
+        name="Semaine du port",
+        points_minor=200_00,
+        outlets="PORT\nQUAI-3",
+        conditions="Une boisson chaude achetée.",
+        starts_on=now.date() - timedelta(days=1),
+        ends_on=now.date() + timedelta(days=1),
+    )
+    grant_promotion(promotion_id=offer.pk, member_ids=[cafes.pk], at=now)
+    staff, operator = (User.objects.get(email=email) for email in (STAFF, OPERATOR))
+    facts = {"phone": "06 39 98 00 55", "birth_on": date(1990, 5, 17), "consent_version": 1}
+    start_enrolment(programme_id=mine.programme_id, applicant=Applicant(user_id=staff.pk, **facts), at=now)
+    Member.objects.filter(pk=enrolled(operator, "family", at=now).pk).update(state="suspected")
+
+
+def enrolled(person: User, slug: str, *, at: datetime) -> Member:
+    """The person's member, made unless the demo did."""
+    found = Member.objects.filter(user=person, programme__slug=slug).first()
+    return found or loyalty_member(Programme.objects.get(slug=slug), user_id=person.pk, at=at)
+
+
+def _challenge() -> tuple[object, ...]:
+    return ("mirabelle", Challenge.objects.get(user__email=STAFF).pk)
 
 
 def _screening(code: str) -> Arguments:
@@ -312,6 +358,12 @@ PAGES = (
     Opened(MEMBER, "wallet:card", "named", _places("named")),
     Opened(MEMBER, "wallet:till", "places", _places("places", issuer="places:cine-5")),
     Opened(MEMBER, "wallet:index", "only-places", query="?type=places"),
+    Opened(MEMBER, "loyalty:home"),
+    Opened(MEMBER, "loyalty:programme", "ladder", lambda: ("croissant",)),
+    Opened(MEMBER, "loyalty:programme", "claiming", lambda: ("mirabelle",), "?echanger=5-7"),
+    Opened(MEMBER, "loyalty:history", "", lambda: ("mirabelle",)),
+    Opened(MEMBER, "loyalty:history", "movements", lambda: ("mirabelle",), "?vue=mouvements"),
+    Opened(MEMBER, "loyalty:code", "", lambda: ("mirabelle",)),
     Opened(MEMBER, "wallet:index", "only-prepaid", query="?type=prepayees"),
     *(
         Opened(MEMBER, name, "prepaid", _prepaid("active"))
@@ -332,6 +384,11 @@ PAGES = (
     Opened(MEMBER, "orders:detail", "refused", _order(OrderState.AWAITING_PAYMENT)),
     Opened(NEWCOMER, "accounts:waiting"),
     Opened(NEWCOMER, "accounts:profile"),
+    Opened(NEWCOMER, "loyalty:home", "invited"),
+    Opened(NEWCOMER, "loyalty:enrol", "", lambda: ("mirabelle",)),
+    Opened(STAFF, "loyalty:home", "without-cse"),
+    Opened(STAFF, "loyalty:confirm", "", _challenge),
+    Opened(OPERATOR, "loyalty:programme", "suspected", lambda: ("family",)),
     Opened(STAFF, "orders:cart", "empty"),
     Opened(STAFF, "wallet:index", "empty"),
     Opened(STAFF, "orders:list", "empty"),

@@ -31,6 +31,27 @@ def test_a_balance_tells_what_is_available_pending_held_and_next_to_expire() -> 
     assert selectors.balance(holder, at=NOW + DAY).available == 50
 
 
+def test_a_standing_tells_what_is_frozen_and_what_is_held() -> None:
+    holder = account(100, 50)
+    assert selectors.standing(holder) == selectors.Standing(frozen=False, held=0)
+    for amount in (20, 5):
+        hold(key=uuid4(), account_id=holder, amount=amount, at=NOW)
+    freeze(account_id=holder, reason="test", at=NOW)
+    assert selectors.standing(holder) == selectors.Standing(frozen=True, held=25)
+    assert selectors.standing(0) == selectors.Standing()
+
+
+def test_open_lots_of_many_accounts_take_one_query(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    first, second = account(100, 50), account()
+    with django_assert_num_queries(1):
+        found = selectors.open_lots_of([first, second])
+    assert ([lot.remaining for lot in found[first]], found[second]) == ([100, 50], [])
+    with django_assert_num_queries(0):
+        assert selectors.open_lots_of([]) == {}
+
+
 def test_value_without_an_end_has_no_next_expiry() -> None:
     from kernel.calendar import FAR_FUTURE
 

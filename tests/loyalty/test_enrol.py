@@ -7,7 +7,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import connection
 from django.db.models import QuerySet
+from django.test.utils import CaptureQueriesContext
 
 from kernel.calendar import local_date
 from ledger import selectors as ledger
@@ -241,6 +243,74 @@ def test_the_same_name_and_birth_date_is_suspected(other: dict[str, Any], suspec
     assert states == ({"suspected"} if suspected else {"active"})
     pairs = list(Suspicion.objects.values_list("first_id", "second_id"))
     assert pairs == ([(first.pk, second.pk)] if suspected else [])
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("first_name", "last_name", "sign"),
+    [
+        ("Martin", "Zoé-Lou", "close_name_and_birth_date"),  # exchanged
+        ("Zoé-Lou", "Martinn", "close_name_and_birth_date"),  # a letter too many
+        ("Zoé-Lou", "Matrin", "close_name_and_birth_date"),  # two letters exchanged
+        ("Zoe Lou", "MARTIN", "name_and_birth_date"),
+        ("Zoé-Lea", "Martin", None),  # twins
+        ("Zoé-Loa", "Martin", None),  # another letter is another name
+        ("Jean", "Durand", None),
+    ],
+)
+def test_close_names_of_one_birth_date_are_suspected(
+    first_name: str, last_name: str, sign: str | None
+) -> None:
+    # S4.5
+    owner = shipped("family")
+    member(owner, first_name="Zoé-Lou", last_name="Martin")
+    member(owner, first_name=first_name, last_name=last_name)
+    assert list(Suspicion.objects.values_list("because", flat=True)) == ([sign] if sign else [])
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("one", "other", "suspected"),
+    [
+        ("zoe@demo.example", "Zoe+points@Demo.example", True),
+        ("zoe.martin@gmail.com", "zoemartin@gmail.com", True),
+        ("zoe.martin@demo.example", "zoemartin@demo.example", False),
+        ("zoe@demo.example", "zoe@essai.example", False),
+    ],
+)
+def test_one_mailbox_under_two_addresses_is_suspected_for_one_birth_date(
+    one: str,
+    other: str,
+    suspected: bool,  # noqa: FBT001
+) -> None:
+    # S4.5
+    owner = shipped("family")
+    member(owner, user_id=person(one).pk, first_name="Zoé", last_name="Martin")
+    member(owner, first_name="Paul", last_name="Durand")  # came in at a till, has no mailbox
+    second = member(owner, user_id=person(other).pk, first_name="Z.", last_name="M.")
+    assert list(Suspicion.objects.values_list("second_id", "because")) == (
+        [(second.pk, "mailbox_and_birth_date")] if suspected else []
+    )
+    member(owner, user_id=person("zoe+2@demo.example").pk, birth_on=date(1990, 5, 18))
+    assert Suspicion.objects.count() == suspected
+
+
+@pytest.mark.django_db
+def test_looking_for_twins_costs_the_same_queries_however_many_share_the_birth_date() -> None:
+    owner = shipped("family")
+
+    def queries_of_joining(name: str) -> int:
+        user = person()
+        with CaptureQueriesContext(connection) as queries:
+            member(owner, user_id=user.pk, first_name=name, last_name="Martin")
+        return len(queries)
+
+    queries_of_joining("Zoé")
+    before = queries_of_joining("Paul")
+    for name in ("Anne", "Benoît", "Carole", "Didier", "Émilie", "Firmin", "Gisèle"):
+        queries_of_joining(name)
+    assert queries_of_joining("Hugues") == before
+    assert not Suspicion.objects.exists()
 
 
 @pytest.mark.django_db

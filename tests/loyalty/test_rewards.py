@@ -12,17 +12,11 @@ from tests.loyalty.points import NOW, available, books_are_right, buy, everythin
 from wallet.models import Card, CardProduct
 
 pytestmark = pytest.mark.django_db
-MONDAY_TO_FRIDAY = 0b0011111
 
 
 @pytest.fixture
 def who() -> Member:
     """A member of the cinema's programme with 540 points."""
-    for slug, name, weekdays in (
-        ("fidelite-5-7", "Place 5/7", MONDAY_TO_FRIDAY),
-        ("fidelite-7-7", "Place 7/7", 127),
-    ):
-        CardProduct.objects.create(slug=slug, name=name, places=1, weekdays=weekdays, artwork="reward")
     found = member(shipped("cinema"), user_id=person().pk)
     buy(found, 540_00)
     return found

@@ -24,10 +24,11 @@ from loyalty.errors import (
     PromotionOver,
     RedemptionClosed,
     RedemptionUnknown,
+    TooManyTries,
 )
-from loyalty.models import Member, OneTimeCode, Promotion, Redemption
+from loyalty.models import Member, OneTimeCode, OutletTries, Promotion, Redemption
 from loyalty.selectors.spending import spend_limit
-from loyalty.services import spend
+from loyalty.services import code, spend
 from loyalty.services.code import issue_one_time_code
 from loyalty.services.promote import grant_promotion
 from loyalty.services.spend import (
@@ -330,9 +331,9 @@ def test_an_unknown_redemption_is_refused() -> None:
 # One-time codes
 
 
-def at_till(code: str, *, at: Any = NOW, **facts: Any) -> RedemptionRecord:
+def at_till(digits: str, *, at: Any = NOW, **facts: Any) -> RedemptionRecord:
     facts = {"key": uuid4(), "amount_minor": 10_00, "purchase_minor": 100_00, **facts}
-    return spend_points(code=code, at=at, **facts)
+    return spend_points(code=digits, at=at, **facts)
 
 
 def test_a_one_time_code_spends_once() -> None:
@@ -397,13 +398,65 @@ def test_64_uses_of_one_code_at_once_spend_once(counted: str, monkeypatch: pytes
     if counted == "after looking":
         monkeypatch.setattr(QuerySet, "select_for_update", lambda rows, **_: rows.all())
         monkeypatch.setattr(spend, "consume_code", _look_then_use)
-    outcomes = storm(*[lambda: at_till(issued.code)] * 64)
+    tills = [lambda outlet=f"till-{n}": at_till(issued.code, outlet=outlet) for n in range(64)]
+    outcomes = storm(*tills)
     if counted == "when used":
         assert outcomes == {"done": 1, "OneTimeCodeRefused": 63}
         assert available(who, NOW) == 990_00
     else:
         assert outcomes["done"] > 1
     assert books_are_right()
+
+
+def test_an_outlet_is_refused_after_twenty_wrong_codes_for_a_while() -> None:
+    # S4.12: twelve digits are not guessed by trying.
+    issued = issue_one_time_code(member_id=rich().pk, at=NOW)
+    for n in range(20):
+        with pytest.raises(OneTimeCodeRefused):
+            at_till(f"{n:012}", at=NOW + timedelta(seconds=n), outlet="marais")
+    before = everything()
+    with pytest.raises(TooManyTries) as refusal:
+        at_till(issued.code, at=NOW + timedelta(seconds=20), outlet="marais")
+    assert (refusal.value.wait_seconds, everything()) == (580, before)
+    assert at_till(issued.code, at=NOW + timedelta(seconds=21), outlet="lices").state == "captured"
+    fresh_code = issue_one_time_code(member_id=Member.objects.get().pk, at=NOW + timedelta(minutes=10))
+    assert at_till(fresh_code.code, at=NOW + timedelta(minutes=10), outlet="marais").state == "captured"
+
+
+def test_a_right_code_does_not_count_as_a_try_even_when_the_amount_is_refused() -> None:
+    # S4.12
+    who = rich()
+    for _ in range(25):
+        issued = issue_one_time_code(member_id=who.pk, at=NOW)
+        with pytest.raises(CapExceeded):
+            at_till(issued.code, amount_minor=99_01)
+        at_till(issued.code)
+    assert OutletTries.objects.get().tries == 0
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("counter", ["first", "after reading"])
+def test_64_guesses_at_once_evaluate_at_most_twenty(counter: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # S4.12
+    compared = []
+    look = code.member_of_code
+    monkeypatch.setattr(spend, "member_of_code", lambda guess: compared.append(guess) or look(guess))
+    if counter == "after reading":
+        monkeypatch.setattr(code, "_count_try", _read_then_count)
+    guesses = [lambda digits=f"{n:012}": at_till(digits, outlet="marais") for n in range(64)]
+    outcomes = storm(*guesses)
+    assert outcomes["OneTimeCodeRefused"] == len(compared)
+    assert outcomes["OneTimeCodeRefused"] + outcomes["TooManyTries"] == 64
+    assert (len(compared) == 20) == (counter == "first"), len(compared)
+
+
+def _read_then_count(outlet: str, at: Any) -> None:
+    row, _ = OutletTries.objects.get_or_create(outlet=outlet, defaults={"ends_at": at + DAY})
+    if row.tries >= 20:
+        raise TooManyTries(1)
+    time.sleep(0.01)
+    OutletTries.objects.filter(pk=row.pk).update(tries=row.tries + 1)
 
 
 def _look_then_use(code: str, *, at: Any) -> None:

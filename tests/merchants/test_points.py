@@ -10,13 +10,20 @@ from django.utils import timezone
 from ledger import selectors as ledger
 from ledger.models import Transfer
 from ledger.services.audit import audit
-from loyalty.errors import CapExceeded, MemberUnknown, NotEnoughPoints, OneTimeCodeRefused
+from loyalty.errors import (
+    CapExceeded,
+    MemberUnknown,
+    NotEnoughPoints,
+    OneTimeCodeRefused,
+    TooManyTries,
+)
 from loyalty.models import Member, OneTimeCode, Purchase, Redemption
 from loyalty.services.code import issue_one_time_code
 from loyalty.services.settle import settle_member
 from merchants.errors import PointsNeedMember
 from merchants.models import Sale
-from merchants.selectors.clients import cards_of_phone, client_at_till, holder_of
+from merchants.selectors.clients import cards_of_phone, holder_of
+from merchants.services.identify import Client, identify_client
 from merchants.services.sell import count_points, earning_key
 from tests.merchants.factories import (
     join,
@@ -57,6 +64,10 @@ def available(member: Member) -> int:
 
 def code_of(member: Member) -> str:
     return issue_one_time_code(member_id=member.pk, at=timezone.now()).code
+
+
+def client_at_till(programme_id: int, typed: str) -> Client:
+    return identify_client(programme_id=programme_id, outlet="vergers", typed=typed, at=timezone.now())
 
 
 def everything() -> tuple[object, ...]:
@@ -194,6 +205,27 @@ def test_a_code_is_used_once_and_lives_a_minute(till, customer):  # S4.12
     later = time_machine.travel(timezone.now() + timedelta(seconds=61), tick=False)
     with later, pytest.raises(OneTimeCodeRefused):
         sell(till, card, 5_000, member_id=customer.pk, points_minor=1_000, code=late)
+
+
+def test_an_outlet_that_guesses_at_codes_is_stopped_and_others_are_not(programme, till, customer):  # S4.12
+    for number in range(20):
+        with pytest.raises(OneTimeCodeRefused):
+            client_at_till(programme.pk, f"{number:012d}")
+    code = code_of(customer)
+    with pytest.raises(TooManyTries):
+        client_at_till(programme.pk, code)
+    elsewhere = identify_client(programme_id=programme.pk, outlet="ailleurs", typed=code, at=timezone.now())
+    assert elsewhere.member.member_id == customer.pk
+
+
+def test_codes_that_are_over_count_too(till, customer):
+    card = make_card(1_000_000, customer.user)
+    for _ in range(20):
+        with pytest.raises(OneTimeCodeRefused):
+            sell(till, card, 5_000, member_id=customer.pk, points_minor=100, code="000000000000")
+    with pytest.raises(TooManyTries):
+        sell(till, card, 5_000, member_id=customer.pk, points_minor=100, code=code_of(customer))
+    assert not Sale.objects.exists()
 
 
 def test_a_refused_debit_leaves_the_code_good(till, customer):

@@ -21,7 +21,10 @@ from merchants.errors import (
 from merchants.models import Device, Reversal
 from merchants.services.sell import merchant_account
 from tests.merchants.factories import make_card, make_device, make_operator, make_till, sell, undo
+from tests.wallet.prepaid_factories import number_of
 from wallet.models import Card, PrepaidCard
+from wallet.selectors.till import till_balance, till_card
+from wallet.services.replace import replace_card
 from wallet.states import CardState
 
 pytestmark = pytest.mark.django_db
@@ -138,6 +141,17 @@ def test_value_returns_to_a_card_that_no_till_takes_any_more(state: str):
         PrepaidCard.objects.filter(card=card).update(wrong_cvc=3)
     undo(till, 1)
     assert held(card) == 10_000
+
+
+def test_value_returns_to_the_card_that_replaced_the_one_that_paid():  # S0.7
+    till, card = make_till(), make_card()
+    before = number_of(card)
+    sell(till, card)
+    replace_card(card_id=card.pk, holder_id=card.holder_id, generation=1, at=timezone.now())
+    undo(till, 1)
+    assert till_card(before).why_not == "replaced"
+    living = till_card(number_of(Card.objects.get(pk=card.pk)))
+    assert till_balance(living.card_id, at=timezone.now()) == 10_000
 
 
 def test_a_reversal_long_after_stands_in_its_own_time():  # S0.7: whoever settles carries it over

@@ -136,6 +136,15 @@ def test_seats_left_to_pay_lead_to_the_banks_page_and_hold_the_rest(reader, cust
     assert Order.objects.get().terms_id == terms.pk  # S3.5
 
 
+def test_who_already_keeps_seats_is_led_to_them_and_keeps_no_more(reader, customer, screening, terms):
+    send(reader, screening, 3, **agreed(terms))
+    booking = Booking.objects.get()
+    answer = send(reader, screening, 2, **agreed(terms))
+    assert (answer.status_code, answer.headers["Location"]) == (303, at("detail", booking))
+    assert "Vous gardez déjà des fauteuils de cette séance" in text(reader.get(at("detail", booking)))
+    assert (Booking.objects.count(), Payment.objects.count(), taken(screening)) == (1, 1, 3)
+
+
 def test_the_way_back_from_the_bank_leads_to_the_ticket(reader, customer, screening, terms):  # S2.5
     card = make_place_card(customer, 1)
     send(reader, screening, 2, {card: 1}, **agreed(terms))

@@ -26,6 +26,7 @@ from tests.wallet.cinema_factories import (
     paris,
 )
 from wallet.errors import (
+    AlreadyHeld,
     BookingOver,
     BookingUnpaid,
     MeansChanged,
@@ -126,11 +127,16 @@ class BookingMachine(RuleBasedStateMachine):
     def refusal(self, screening: int, seats: int, means: dict[UUID, int]) -> type[Exception] | None:
         if sum(means.values()) > seats:
             return MeansExceedSeats
+        if sum(means.values()) < seats and self.keeps_seats(screening):
+            return AlreadyHeld
         if self.free(screening) < seats:
             return ScreeningFull
         if not all(self.fits(card, places, screening) for card, places in means.items()):
             return MeansChanged
         return None
+
+    def keeps_seats(self, screening: int) -> bool:
+        return any(b.state == "held" and b.screening == screening for b in self.made)
 
     def ask(self, request: dict[str, Any]) -> Any:
         return book_seats(customer_id=self.ada.pk, at=self.now, **request)

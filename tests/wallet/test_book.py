@@ -24,6 +24,7 @@ from tests.wallet.cinema_factories import (
     taken,
 )
 from wallet.errors import (
+    AlreadyHeld,
     BookingKeyReused,
     MeansChanged,
     MeansExceedSeats,
@@ -38,6 +39,7 @@ from wallet.models import Booking, BookingEvent, BookingMeans, Card, ClaimLink, 
 from wallet.selectors.bookings import booking_detail, bookings_of
 from wallet.services import book as book_service
 from wallet.services.book import book_seats
+from wallet.services.booking_end import release_booking
 from wallet.services.screening import cancel_screening
 
 pytestmark = pytest.mark.django_db
@@ -163,6 +165,28 @@ def test_the_last_seats_are_sold_and_not_one_more(ada):
         book(screening, ada, 1, means={card: 1})
     assert refusal.value.left == 0
     assert (places_left(card), taken(screening)) == (3, 3)
+
+
+def test_seats_that_are_not_paid_yet_are_kept_once_per_screening(ada):
+    screening, card = make_screening(capacity=5), make_place_card(ada, 5)
+    held = book(screening, ada, 3)
+    with pytest.raises(AlreadyHeld) as refusal:
+        book(screening, ada, 2, means={card: 1})
+    assert refusal.value.number == held.number
+    assert (places_left(card), taken(screening), Booking.objects.count()) == (5, 3, 1)
+    with pytest.raises(AlreadyHeld):  # also where the customer's own seats were the last ones
+        book(screening, ada, 3)
+    book(screening, ada, 1, means={card: 1})  # nothing to pay: nothing is kept from others
+    book(make_screening(), ada, 2)
+    book(screening, make_user(), 1)
+    assert taken(screening) == 5
+
+
+def test_seats_given_up_may_be_booked_again(ada):
+    screening = make_screening()
+    release_booking(booking_id=book(screening, ada, 3).id, at=timezone.now())
+    assert book(screening, ada, 2).state == "held"
+    assert taken(screening) == 2
 
 
 def test_a_full_screening_tells_how_many_seats_are_left(ada):

@@ -234,9 +234,8 @@ def test_given_away_it_gets_another_number_and_cvc(card):
 
 
 def load(card, amount, **fields):
-    load_card(
-        **{"key": uuid.uuid4(), "card_id": card.pk, "amount_minor": amount, "at": timezone.now()} | fields
-    )
+    facts = {"key": uuid.uuid4(), "card_id": card.pk, "holder_id": card.holder_id, "at": timezone.now()}
+    load_card(**facts | {"amount_minor": amount} | fields)
 
 
 def test_balance_never_passes_its_limit(card):  # S0.1, S0.7

@@ -90,7 +90,7 @@ def test_sheet_shows_every_card_with_its_code_and_cvc():
     batch_id = PrepaidBatch.objects.get().pk
     run_jobs()
     content = sheet_of(batch_id).content
-    read = decode(page_png(content, page=1, dpi=150)) + decode(page_png(content, page=3, dpi=150))
+    read = codes_on(content, 1) | codes_on(content, 3)
     numbers = {number_of(card): card for card in cards}
     assert sorted(read) == sorted(numbers)
     text = text_of(content).replace(" ", "")
@@ -105,7 +105,7 @@ def test_backs_fall_on_their_fronts_when_the_sheet_is_turned():
     pages = [page.get_textpage() for page in PdfDocument(content)]
     middle = pages[0].page.get_width() / 2
     front = pages[0].get_text_bounded(right=middle)
-    [back] = decode(page_png(content, page=1, right_half=True))
+    [back] = codes_on(content, 1, right_half=True)
     assert back[-4:] in front
 
 
@@ -118,7 +118,12 @@ def test_sheet_is_destroyed_and_drawn_again_without_what_is_registered(customer)
     register(cards[0], customer)
     order_sheet(batch_id, at=timezone.now())
     run_jobs()
-    assert decode(page_png(sheet_of(batch_id).content, page=1)) == [number_of(cards[1])]
+    assert codes_on(sheet_of(batch_id).content, 1) == {number_of(cards[1])}
+
+
+def codes_on(pdf, page, **part):
+    """The codes of a page, looked at twice: the decoder overlooks one in twenty of many on one picture."""
+    return {code for dpi in (150, 250) for code in decode(page_png(pdf, page=page, dpi=dpi, **part))}
 
 
 def make_batch_of(size):

@@ -154,6 +154,9 @@ class Booking(models.Model):
             models.CheckConstraint(
                 condition=~Q(state="held") | Q(held_until__isnull=False), name="held_booking_ends"
             ),
+            models.UniqueConstraint(
+                fields=["customer", "screening"], condition=Q(state="held"), name="one_held_booking_each"
+            ),
             models.CheckConstraint(
                 condition=~Q(state="confirmed") | Q(confirmed_at__isnull=False),
                 name="confirmed_booking_is_dated",

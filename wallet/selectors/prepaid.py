@@ -5,10 +5,12 @@ from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import CharField, Count, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Cast, Coalesce, Concat
 
 from ledger.selectors import Balance, Entry, balance, history
-from wallet.models import Card
-from wallet.states import CVC_TRIES, CardKind, CardState
+from wallet.models import Card, PrepaidBatch
+from wallet.states import BATCH_PREFIX, CVC_TRIES, CardKind, CardState
 
 HISTORY_PAGE = 20
 
@@ -80,6 +82,14 @@ def proposed_loads(limits: LoadLimits) -> list[tuple[str, int]]:
 def room_for(held: Balance) -> int:
     """How much may be added to what is held: the balance never passes its limit (S0.1)."""
     return max(settings.PREPAID_MAX_BALANCE - held.available - held.pending - held.held, 0)
+
+
+def batches_with_counts() -> QuerySet[PrepaidBatch]:
+    """Batches with `registered`: how many of their cards are in somebody's wallet. One query."""
+    name = Concat(Value(BATCH_PREFIX), Cast(OuterRef("pk"), CharField()))
+    taken = Card.objects.filter(batch=name, holder__isnull=False).order_by().values("batch")
+    counted = taken.annotate(n=Count("pk")).values("n")
+    return PrepaidBatch.objects.annotate(registered=Coalesce(Subquery(counted), 0))
 
 
 def prepaid_status(card: Card) -> PrepaidStatus:

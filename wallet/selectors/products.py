@@ -72,6 +72,32 @@ def product_texts(product_ids: Iterable[int]) -> dict[int, ProductTexts]:
     }
 
 
+@dataclass(frozen=True)
+class ProductWords:
+    """What a place product opens, in the reader's language. `artwork` is a drawing of static/art."""
+
+    name: str
+    weekdays: str
+    technologies: str
+    months: int
+    artwork: str
+
+
+def product_words(slugs: Iterable[str]) -> dict[str, ProductWords]:
+    """By slug; one that is not sold any more is missing. One query, none when nothing is asked."""
+    wanted = set(slugs)
+    return {
+        product.slug: ProductWords(
+            name=product.name,
+            weekdays=weekdays_text(product.weekdays),
+            technologies=technologies_text(product.technologies),
+            months=product.validity_months,
+            artwork=product.artwork,
+        )
+        for product in (CardProduct.objects.filter(slug__in=wanted) if wanted else ())
+    }
+
+
 def weekdays_of(mask: int) -> list[int]:
     """The days of a mask, Monday is 0."""
     return [day for day in range(7) if mask >> day & 1]

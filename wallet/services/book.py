@@ -17,6 +17,7 @@ from ledger.services.debit import debit
 from ledger.services.hold import hold
 from outbox.services.enqueue import enqueue
 from wallet.errors import (
+    AlreadyHeld,
     BookingKeyReused,
     MeansChanged,
     MeansExceedSeats,
@@ -46,6 +47,7 @@ from wallet.services.booking_rows import (
     write_at_once,
     write_booking,
 )
+from wallet.states import BookingState
 
 HOLD_JOB = "wallet.booking_hold_over"  # Upper rooms know the bank.
 # Sixteen of 32 signs that nobody mistakes for another: eighty random bits.
@@ -94,8 +96,9 @@ def book_seats(
     The same request with the same `key` gives the same booking, whatever has become of it since; another
     request with it is refused (`BookingKeyReused`). Refuses, changing nothing: `ScreeningNotFound`,
     `TooManySeats(maximum)`, `MeansExceedSeats`, `ScreeningCancelled`, `ScreeningPast`, `ScreeningFull(left)`,
-    `ScreeningChanged`, `MeansChanged(card_id)`: a card is not the customer's, does not fit (see
-    `selectors.eligibility.misfit`) or has fewer places.
+    `AlreadyHeld(number)` (one unpaid booking per customer and screening), `ScreeningChanged`,
+    `MeansChanged(card_id)`: a card is not the customer's, does not fit (see `selectors.eligibility.misfit`)
+    or has fewer places.
     """
     wanted = {card_id: places for card_id, places in means.items() if places}
     request = _Request(key, customer_id, screening_id, seats, wanted, starts_at, price_minor)
@@ -135,6 +138,8 @@ def _book_at_once(request: _Request, at: datetime) -> BookingFacts | None:
 def _book(request: _Request, at: datetime) -> BookingFacts:
     """Every booking, step by step under its locks: cards, accounts, and last the screening."""
     lock_cards(request.means)
+    if request.paid_seats:
+        _guard_held(request.customer_id, request.screening_id)
     screening, cards = _look(request, at)
     until = at + timedelta(minutes=settings.BOOKING_HOLD_MINUTES) if request.paid_seats else None
     means = [_part(request, card, hold=until is not None) for card in cards]
@@ -228,6 +233,8 @@ def _take(part: NewMeans, new: NewBooking, at: datetime) -> None:
 def _write(new: NewBooking, at: datetime) -> int:
     """Under the screening's lock, taken here and now: its last seats go to one customer."""
     written = write_booking(new, at=at)
+    if written.booking_id is None and new.held_until:
+        _guard_held(new.customer_id, new.screening.id)  # two tabs at once: now under the screening's lock
     if not written.seats_taken:
         now = screening_facts(new.screening.id)
         _guard_screening(now, new.seats, at)
@@ -235,6 +242,15 @@ def _write(new: NewBooking, at: datetime) -> int:
     if written.booking_id is None:
         raise _KeyTaken
     return written.booking_id
+
+
+def _guard_held(customer_id: int, screening_id: int) -> None:
+    """Seats that nobody pays are kept once, not again and again until the screening is empty but sold out."""
+    held = Booking.objects.filter(
+        customer=customer_id, screening=screening_id, state=BookingState.HELD
+    ).first()
+    if held is not None:
+        raise AlreadyHeld(held.number)
 
 
 def _known(request: _Request) -> BookingFacts | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import IntegrityError, connection
-from django.db.models import F
+from django.db.models import F, Q
 
 from kernel.sql import rows
 from ledger.services.debit import debit_fingerprint
@@ -54,7 +54,9 @@ class NewBooking:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """`seats_taken`: the screening was as seen and had room. `booking_id`: none when the key was known."""
+    """`seats_taken`: the screening was as seen and had room. `booking_id`: none when the key was known, or
+    the customer already keeps unpaid seats there.
+    """
 
     seats_taken: bool
     booking_id: int | None
@@ -107,7 +109,8 @@ def write_booking(new: NewBooking, *, at: datetime) -> Written:
     """
     if not _take_seats(new):
         return Written(seats_taken=False, booking_id=None)
-    if Booking.objects.filter(key=new.key).exists():
+    twins = Q(customer=new.customer_id, screening=new.screening.id, state=BookingState.HELD)
+    if Booking.objects.filter(Q(key=new.key) | twins if new.held_until else Q(key=new.key)).exists():
         return Written(seats_taken=True, booking_id=None)
     booking = Booking.objects.create(
         key=new.key,

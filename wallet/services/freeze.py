@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db import transaction
 
 from wallet.errors import CardContested, CardNotUsable
-from wallet.models import Card, PrepaidCard
+from wallet.models import Card, CardEvent, PrepaidCard
 from wallet.services.block import block_card
 from wallet.services.prepaid import lock_prepaid, note
 from wallet.states import CARD_MACHINE, CVC_TRIES, CardEventKind, CardState
@@ -39,6 +39,19 @@ def unfreeze_card(*, card_id: UUID, holder_id: int, at: datetime) -> None:
         return
     lift(card)
     note(card, CardEventKind.UNBLOCKED, actor_id=holder_id, at=at)
+
+
+@transaction.atomic
+def give_tries_back(*, card_id: UUID, actor_id: int, at: datetime, note: str = "") -> None:
+    """An operator lifts three wrong CVC of a card that nobody holds: its holder could not.
+
+    Refuses `CardNotUsable` for a card that somebody holds, or that was not blocked so.
+    """
+    card = Card.objects.select_for_update(of=("self",)).get(pk=card_id)
+    blocked = PrepaidCard.objects.filter(pk=card_id, wrong_cvc=CVC_TRIES)
+    if card.holder_id is not None or not blocked.update(wrong_cvc=0):
+        raise CardNotUsable(card.masked)
+    CardEvent.objects.create(card=card, kind=CardEventKind.UNBLOCKED, at=at, actor_id=actor_id, note=note)
 
 
 def refuse_unless_holders(card: Card) -> None:

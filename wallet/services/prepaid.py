@@ -5,6 +5,8 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db.models import F
+from django.utils import translation
+from django.utils.translation import gettext
 
 from kernel.calendar import FAR_FUTURE, end_of_day
 from wallet.models import Card, CardEvent, PrepaidCard, RetiredNumber
@@ -17,6 +19,12 @@ def add_cvcs(cards: Iterable[tuple[Card, str]]) -> None:
     PrepaidCard.objects.bulk_create(
         PrepaidCard(card=card, cvc_sealed=seal_cvc(cvc, card_id=card.pk)) for card, cvc in cards
     )
+
+
+def product_name(language: str) -> str:
+    """What a card that no product named is called."""
+    with translation.override(language):
+        return gettext("Carte prépayée")
 
 
 def end_of_life(card: Card) -> datetime:

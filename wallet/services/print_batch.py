@@ -6,10 +6,8 @@ from datetime import datetime
 from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
-from django.utils import translation
-from django.utils.translation import gettext
 
-from documents.selectors import Document, document
+from documents.selectors import Document, document, document_exists
 from documents.services.store import discard, store
 from ledger.services.open import open_accounts
 from outbox.services.enqueue import enqueue, reschedule
@@ -17,9 +15,9 @@ from wallet.issuers.prepaid import draw_prepaid_number
 from wallet.models import Card, PrepaidBatch
 from wallet.services.cvc import draw_cvc, open_cvc
 from wallet.services.number import open_number, seal_number
-from wallet.services.prepaid import add_cvcs
+from wallet.services.prepaid import add_cvcs, product_name
 from wallet.services.rows import insert_cards
-from wallet.states import NO_END, CardKind, CardState
+from wallet.states import BATCH_PREFIX, NO_END, CardKind, CardState
 
 SHEET = "prepaid_sheet"
 DRAW_SHEET_JOB = "wallet.draw_prepaid_sheet"
@@ -45,7 +43,7 @@ def _card(batch: PrepaidBatch, at: datetime) -> Card:
         kind=CardKind.PREPAID,
         face_minor=0,
         currency=settings.PREPAID_CURRENCY,
-        product_name=_product_name(),
+        product_name=product_name(settings.LANGUAGE_CODE),
         artwork=ARTWORK,
         batch=batch_name(batch.pk),
         issuer="prepaid",
@@ -58,12 +56,7 @@ def _card(batch: PrepaidBatch, at: datetime) -> Card:
 
 
 def batch_name(batch_id: int) -> str:
-    return f"prepaid:{batch_id}"
-
-
-def _product_name() -> str:
-    with translation.override(settings.LANGUAGE_CODE):
-        return gettext("Carte prépayée")
+    return f"{BATCH_PREFIX}{batch_id}"
 
 
 def draw_sheet(batch_id: int) -> None:
@@ -86,7 +79,7 @@ def draw_sheet(batch_id: int) -> None:
     content = build_card_sheet_pdf(
         CardSheetData(
             label=batch.label,
-            product_name=_product_name(),
+            product_name=product_name(settings.LANGUAGE_CODE),
             currency=settings.PREPAID_CURRENCY,
             artwork=ARTWORK,
             register_address=settings.SITE_URL + reverse("wallet:register"),
@@ -101,6 +94,10 @@ def draw_sheet(batch_id: int) -> None:
 def sheet_of(batch_id: int) -> Document | None:
     """The sheet, once a worker has drawn it and until somebody destroys it."""
     return document(SHEET, str(batch_id))
+
+
+def sheet_exists(batch_id: int) -> bool:
+    return document_exists(SHEET, str(batch_id))
 
 
 def destroy_sheet(batch_id: int) -> None:

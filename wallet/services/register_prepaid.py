@@ -5,15 +5,16 @@ from uuid import UUID
 
 from django.db import transaction
 
+from accounts.selectors import customer_language
 from kernel.seal import seal
 from wallet.errors import AlreadyInWallet, CardBlocked, CardNotRecognised, CardNotUsable, CvcWrong
 from wallet.models import Card
 from wallet.selectors.numbers import number_index, tidy_number
 from wallet.services.cvc import cvc_binding, same_cvc
 from wallet.services.draw import order_drawing
-from wallet.services.prepaid import note
+from wallet.services.prepaid import note, product_name
 from wallet.services.till import check_cvc
-from wallet.states import CardEventKind, CardKind, CardState
+from wallet.states import BATCH_PREFIX, CardEventKind, CardKind, CardState
 
 NO_CARD = UUID(int=0)
 
@@ -42,7 +43,7 @@ def register_prepaid(*, customer_id: int, number: str, cvc: str, at: datetime) -
 def _is_waiting(card: Card) -> bool:
     """Made to be handed over and in nobody's wallet yet; cards received by a link have other batches, or
     another number than the printed one."""
-    return card.holder_id is None and card.batch.startswith("prepaid:") and card.state == CardState.ACTIVE
+    return card.holder_id is None and card.batch.startswith(BATCH_PREFIX) and card.state == CardState.ACTIVE
 
 
 @transaction.atomic
@@ -52,6 +53,7 @@ def _enter(card_id: UUID, index: str, customer_id: int, *, at: datetime) -> None
     if card.holder_id is not None or card.number_index != index or card.state != CardState.ACTIVE:
         raise CardNotRecognised
     card.holder_id = customer_id
-    card.save(update_fields=["holder"])
+    card.product_name = product_name(customer_language(customer_id))
+    card.save(update_fields=["holder", "product_name"])
     note(card, CardEventKind.REGISTERED, actor_id=customer_id, at=at)
     order_drawing(card, at=at)

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('ledger', '0003_expire_in_one_statement'),
-        ('wallet', '0004_screening_events'),
+        ('wallet', '0005_one_held_booking'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
