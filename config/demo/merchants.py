@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from accounts.models import User
 from accounts.services.demo import add_person
 from config.demo.people import PASSWORD, Cast
+from config.demo.settlement import tell_settlement
 from kernel.calendar import local_date
 from loyalty.models import Programme
 from loyalty.selectors.till import till_member_of_user
@@ -70,8 +71,8 @@ class Bakery:
     device: Device
 
 
-def tell_merchants(cast: Cast, *, at: datetime) -> int:
-    """The bakery opened its terminal two months ago; Camille and three regulars pay there. Its id."""
+def tell_merchants(cast: Cast, *, at: datetime) -> None:
+    """The bakery opened its terminal two months ago; Camille and three regulars pay there."""
     bakery = _open_bakery(at=at - timedelta(days=62))
     # A second terminal waits for its activation: its paper is in the admin.
     add_terminal(outlet_id=bakery.terminal.outlet_id, at=at - timedelta(days=1))
@@ -83,7 +84,7 @@ def tell_merchants(cast: Cast, *, at: datetime) -> int:
         sold = _sell(bakery, cards[who], amount, at=when)
         if is_cancelled:
             _cancel(bakery, sold, at=when + timedelta(minutes=1))
-    return bakery.merchant.pk
+    tell_settlement(bakery.merchant.pk, at=at)
 
 
 def _open_bakery(*, at: datetime) -> Bakery:

@@ -20,7 +20,6 @@ from config.demo.places import describe_places, fill_wallet
 from config.demo.prepaid import tell_prepaid
 from config.demo.programme import fill_programme
 from config.demo.queue import fill_queue
-from config.demo.settlement import tell_settlement
 from config.demo.shop import stock_shop
 
 
@@ -49,7 +48,7 @@ def tell(*, at: datetime) -> bool:
         fill_loyalty(cast, at=at)
         fill_cinema(cast, at=at)
         tell_prepaid(cast, products, at=at)
-        tell_settlement(tell_merchants(cast, at=at), at=at)
+        tell_merchants(cast, at=at)
     return True
 
 
