@@ -133,7 +133,7 @@ def _open_bakery(*, at: datetime) -> Bakery:
 
 def _programme(*, at: datetime) -> Programme:
     """The cafés' rules in Swiss francs: a point is one unit of the currency that the till takes."""
-    made = Programme.objects.create(slug="vergers", name="Les Vergers", currency="CHF")
+    made = Programme.objects.create(slug="vergers", name="Vergers", currency="CHF")
     version_id = draft_version(programme_id=made.pk, rules=deepcopy(CROISSANT), at=at)
     publish_version(version_id=version_id, at=at)
     return made

@@ -156,7 +156,7 @@ class TestStory(TestCase):
     def test_the_member_has_points_of_every_kind(self) -> None:  # S4.14
         now = timezone.now()
         mine = {row.programme.slug: row for row in Member.objects.filter(user__email=MEMBER)}
-        assert set(mine) == {"mirabelle", "croissant", "cinema"}
+        assert set(mine) == {"mirabelle", "croissant", "cinema", "vergers"}
         seen = {slug: loyalty_overview(row, at=now, language="fr") for slug, row in mine.items()}
         shop, cafe, cinema = seen["mirabelle"], seen["croissant"], seen["cinema"]
         assert shop.available_minor > 15_00
