@@ -14,6 +14,7 @@ from django.utils.translation import get_language
 
 from accounts.models import User
 from accounts.selectors import ordering_gate
+from kernel.access import landing_for
 from kernel.seal import seal, unseal_text
 from outbox.services.mail import queue_mail
 
@@ -46,7 +47,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             return reverse("cse:queue")
         if gate.membership_state is None and request.user.is_staff:
             return reverse("admin:index")
-        return reverse("accounts:waiting")
+        assert request.user.pk is not None
+        elsewhere = landing_for(request.user.pk) if gate.membership_state is None else None
+        return elsewhere or reverse("accounts:waiting")
 
     def get_signup_redirect_url(self, request: HttpRequest) -> str:
         return self.get_login_redirect_url(request)

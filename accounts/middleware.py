@@ -89,17 +89,17 @@ def _anonymous(request: HttpRequest) -> Decision:
     return redirect("home") if request.user.is_authenticated else None
 
 
-def _signed_in(request: HttpRequest) -> Decision:
+def require_sign_in(request: HttpRequest) -> Decision:
     return None if request.user.is_authenticated else _back_here(request, "account_login")
 
 
 def _member(request: HttpRequest) -> Decision:
-    if refusal := _signed_in(request):
+    if refusal := require_sign_in(request):
         return refusal
     return None if request.gate.may_order else _go(request, reverse("accounts:waiting"))  # type: ignore[attr-defined]
 
 
-def _second_factor(request: HttpRequest, *, enrolled: bool) -> Decision:
+def require_second_factor(request: HttpRequest, *, enrolled: bool) -> Decision:
     """A second factor that exists *and* was shown in this session."""
     if not enrolled:
         return _back_here(request, "mfa_activate_totp")
@@ -109,29 +109,29 @@ def _second_factor(request: HttpRequest, *, enrolled: bool) -> Decision:
 
 
 def _cse_staff(request: HttpRequest) -> Decision:
-    if refusal := _signed_in(request):
+    if refusal := require_sign_in(request):
         return refusal
     scope = request.staff_scope  # type: ignore[attr-defined]
     if not scope.organisations:
         raise PermissionDenied
-    return _second_factor(request, enrolled=scope.has_second_factor)
+    return require_second_factor(request, enrolled=scope.has_second_factor)
 
 
 def _operator(request: HttpRequest) -> Decision:
-    if refusal := _signed_in(request):
+    if refusal := require_sign_in(request):
         return refusal
     if not request.user.is_staff:
         raise PermissionDenied
     if not settings.ADMIN_REQUIRES_MFA:
         return None
-    return _second_factor(request, enrolled=is_mfa_enabled(request.user, ["totp", "webauthn"]))
+    return require_second_factor(request, enrolled=is_mfa_enabled(request.user, ["totp", "webauthn"]))
 
 
 DOORS: dict[Audience, Door] = {
     Audience.PUBLIC: _public,
     Audience.SERVICE: _public,  # machines sign each request; their view verifies it
     Audience.ANONYMOUS: _anonymous,
-    Audience.SIGNED_IN: _signed_in,
+    Audience.SIGNED_IN: require_sign_in,
     Audience.MEMBER: _member,
     Audience.CSE_STAFF: _cse_staff,
     Audience.OPERATOR: _operator,

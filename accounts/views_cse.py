@@ -1,6 +1,5 @@
 """/cse/: staff decide the requests of their own CSE, and of no other. They never see a purchase."""
 
-import csv
 from typing import Any
 
 from django.contrib import messages
@@ -31,6 +30,7 @@ from accounts.services.keys import KeyBatch, generate_keys, revoke_keys
 from accounts.services.membership import decide, decide_one
 from accounts.states import MembershipState
 from kernel.access import Audience, allow
+from kernel.sheets import csv_lines
 from kernel.states import TransitionRefused
 
 CHOSEN = "cse_organisation"
@@ -246,20 +246,14 @@ def keys_csv(found: Any) -> HttpResponse:
     """UTF-8 with its mark, semicolons: what French spreadsheets open as a table."""
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="cles.csv"'
-    response.write("\ufeff")
-    writer = csv.writer(response, delimiter=";")
-    writer.writerow([_("Clé"), _("Site"), _("Utilisations"), _("Limite"), _("Dernier jour"), _("Lot")])
-    key: IdentificationKey
-    for key in found:
-        cells = [key.code, key.site.name if key.site else "", key.uses, key.use_limit or ""]
-        writer.writerow([_cell(cell) for cell in (*cells, key.expires_on or "", key.batch)])
+    head = [_("Clé"), _("Site"), _("Utilisations"), _("Limite"), _("Dernier jour"), _("Lot")]
+    response.writelines(csv_lines(head, map(_cells, found)))
     return response
 
 
-def _cell(value: object) -> str:
-    """A spreadsheet would run a cell that begins like a formula."""
-    text = str(value)
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+def _cells(key: IdentificationKey) -> list[str | int]:
+    site = key.site.name if key.site else ""
+    return [key.code, site, key.uses, key.use_limit or "", str(key.expires_on or ""), key.batch]
 
 
 def _queue_context(

@@ -9,6 +9,7 @@ BENCHES = {
     "Place, pay and issue an order": "bench.orders",
     "Pages against a bare page, whole orders over HTTP": "bench.pages",
     "Nightly sweep of a loyalty programme": "bench.loyalty",
+    "Terminal debits over HTTP, settlement of a million transactions": "bench.merchants",
     "PDF files against a bare render": "bench.pdf",
 }
 

@@ -365,6 +365,15 @@ PREPAID_LOADS = env.list("PREPAID_LOADS", cast=int, default=[3_000, 5_000, 10_00
 # Merchants' terminals: how long somebody stays signed in on a device.
 TERMINAL_SESSION_HOURS = env.int("TERMINAL_SESSION_HOURS", 14)
 
+# Paying merchants (S0.4): the account that pays, and the VAT on commission by country, in basis points.
+PAYOUT_NAME = env.str("PAYOUT_NAME", SELLER_NAME)
+PAYOUT_IBAN = env.str("PAYOUT_IBAN", "" if PRODUCTION else "CH5604835012345678009")
+PAYOUT_BIC = env.str("PAYOUT_BIC", "" if PRODUCTION else "CRESCHZZ80A")
+COMMISSION_VAT_BP = {
+    "CH": env.int("COMMISSION_VAT_BP_CH", 810),
+    "FR": env.int("COMMISSION_VAT_BP_FR", 2_000),
+}
+
 # Giving a card away
 CLAIM_LINK_DAYS = env.int("CLAIM_LINK_DAYS", 30)
 CLAIM_LINKS_PER_DAY = env.int("CLAIM_LINKS_PER_DAY", 20)

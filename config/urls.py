@@ -20,6 +20,7 @@ urlpatterns = [
     path("cinema/", include("wallet.urls_cinema")),
     path("cinema/", include("orders.urls_booking")),
     path("terminal/", include("merchants.urls")),
+    path("marchand/", include("merchants.urls_portal")),
     path("admin/", admin.site.urls),
     *([path("sandbox/", include("sandbox.urls"))] if settings.SANDBOX else []),
 ]

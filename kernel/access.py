@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 from django.http import HttpRequest, HttpResponse
 
 View = TypeVar("View", bound=Callable[..., Any])
+# Where a person works who has no other home on the portal: an address, or None.
+Landing = Callable[[int], str | None]
 # Looks at a request before its view runs: None lets it in, anything else is the answer instead.
 Door = Callable[[HttpRequest], HttpResponse | None]
 
@@ -20,6 +22,7 @@ class Audience(StrEnum):
     MEMBER = "member"  # e-mail validated and approved by a CSE: may order (S3.2)
     CSE_STAFF = "cse_staff"  # staff of a CSE, with a second factor
     OPERATOR = "operator"  # our own staff: Django admin and the key-0 queue
+    MERCHANT = "merchant"  # people of a merchant, with a second factor
     TERMINAL = "terminal"  # a merchant's device with somebody signed in; no account of the portal
     SERVICE = "service"  # machines that sign their requests (webhooks)
 
@@ -45,3 +48,16 @@ def keep_door(audience: Audience, door: Door) -> None:
 def door_kept_for(audience: Audience) -> Door | None:
     """The door that a room keeps for `audience`; None when nobody does, and nobody enters."""
     return _doors.get(audience)
+
+
+_landings: list[Landing] = []
+
+
+def offer_landing(landing: Landing) -> None:
+    """A room above `accounts` says where its people land after signing in, once, when its app is ready."""
+    _landings.append(landing)
+
+
+def landing_for(user_id: int) -> str | None:
+    """The first landing that a room offers to this person."""
+    return next((address for landing in _landings if (address := landing(user_id))), None)

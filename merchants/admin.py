@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
 from kernel.money import format_minor
-from merchants import admin_terminals  # noqa: F401 - registers the pages of terminals and their people
+from merchants import admin_settlement, admin_terminals  # noqa: F401 - registers their pages
 from merchants.admin_base import ReadOnly
 from merchants.errors import BicInvalid, IbanInvalid
 from merchants.models import (

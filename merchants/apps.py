@@ -10,11 +10,14 @@ class MerchantsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from kernel.access import Audience, keep_door
+        from kernel.access import Audience, keep_door, offer_landing
         from merchants.checks import sales_are_guarded
         from merchants.doors import terminal_door
+        from merchants.portal import merchant_door, merchant_landing
         from merchants.receivers import guard_sales
 
         keep_door(Audience.TERMINAL, terminal_door)
+        keep_door(Audience.MERCHANT, merchant_door)
+        offer_landing(merchant_landing)
         register(sales_are_guarded)
         post_migrate.connect(guard_sales, sender=self)

@@ -105,3 +105,53 @@ class AlreadyReversed(DomainError):
 
 class PointsNeedMember(DomainError):
     """Points are spent by whoever shows a one-time code (S4.12)."""
+
+
+# Settlement
+
+
+class PeriodNotOver(DomainError):
+    """A period is settled after its last day has ended in Paris."""
+
+
+class PeriodSettled(DomainError):
+    """Another statement of the merchant covers one of these days."""
+
+
+class NothingToSettle(DomainError):
+    """No transaction or cancellation of the merchant waits for a statement."""
+
+
+class SalesWithoutTerms(DomainError):
+    """A transaction has no contract on its day, or another currency than its merchant: somebody must look."""
+
+
+class VatRateUnknown(DomainError):
+    """COMMISSION_VAT_BP has no rate for the merchant's country."""
+
+
+class NothingToPay(DomainError):
+    """No statement waits for its payment, or none to an IBAN that exists; `left_out` are their numbers."""
+
+    def __init__(self, left_out: tuple[str, ...] = ()) -> None:
+        super().__init__(", ".join(left_out))
+        self.left_out = left_out
+
+
+class PayerUnknown(DomainError):
+    """PAYOUT_IBAN and PAYOUT_BIC do not name the account that merchants are paid from."""
+
+
+class BankFileRefused(DomainError):
+    """The file does not hold against the schema of ISO 20022; nothing was stored."""
+
+
+# Disputes
+
+
+class DisputeOpen(DomainError):
+    """Somebody disputes this already, and the answer is not there yet."""
+
+
+class DisputeTextMissing(DomainError):
+    """A dispute says what is wrong, and an answer says why."""

@@ -10,6 +10,14 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 CONTRACTS = "merchants_contract"
 # A reversal is a row of its own, and so is a key given up: nothing of a sale is ever edited.
 APPEND_ONLY = ("merchants_sale", "merchants_reversal", "merchants_abandonedkey")
+# Nor is a statement, or what stands in it: what comes later stands in a later one.
+SETTLED = (
+    "merchants_statement",
+    "merchants_statementpart",
+    "merchants_settledsale",
+    "merchants_settledreversal",
+    "merchants_commissioninvoice",
+)
 _REFUSE = """
 CREATE OR REPLACE FUNCTION merchants_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -35,7 +43,7 @@ BEGIN
 def install(connection: BaseDatabaseWrapper) -> list[str]:
     """Create what `missing` names, and return it."""
     absent = missing(connection)
-    statements = _statements(connection.vendor)
+    statements = _statements(connection.vendor, APPEND_ONLY + SETTLED)
     with connection.cursor() as cursor:
         for name in absent:
             cursor.execute(statements[name])
@@ -45,7 +53,7 @@ def install(connection: BaseDatabaseWrapper) -> list[str]:
 def remove(connection: BaseDatabaseWrapper) -> None:
     """Take the triggers away. For emptying a test database; nothing in the product calls this."""
     with connection.cursor() as cursor:
-        for name, (table, _) in _triggers().items():
+        for name, (table, _) in _triggers(_guarded(connection)).items():
             on_table = f" ON {table}" if connection.vendor == "postgresql" else ""
             cursor.execute(f"DROP TRIGGER IF EXISTS {name}{on_table}")
 
@@ -55,29 +63,35 @@ def missing(connection: BaseDatabaseWrapper) -> list[str]:
     if not tables_exist(connection):
         return []
     present = _on_postgresql(connection) if connection.vendor == "postgresql" else _on_sqlite(connection)
-    return [name for name in _statements(connection.vendor) if name not in present]
+    return [name for name in _statements(connection.vendor, _guarded(connection)) if name not in present]
 
 
 def tables_exist(connection: BaseDatabaseWrapper) -> bool:
     return {CONTRACTS, *APPEND_ONLY} <= set(connection.introspection.table_names())
 
 
-def _triggers() -> dict[str, tuple[str, str]]:
+def _guarded(connection: BaseDatabaseWrapper) -> tuple[str, ...]:
+    """The tables that exist: those of settlement come with a later migration."""
+    present = set(connection.introspection.table_names())
+    return tuple(table for table in APPEND_ONLY + SETTLED if table in present)
+
+
+def _triggers(tables: tuple[str, ...]) -> dict[str, tuple[str, str]]:
     """Trigger name to table and operation."""
     return {
         f"{table}_refuses_{operation.lower()}": (table, operation)
-        for table in APPEND_ONLY
+        for table in tables
         for operation in ("UPDATE", "DELETE")
     }
 
 
-def _statements(vendor: str) -> dict[str, str]:
+def _statements(vendor: str, tables: tuple[str, ...]) -> dict[str, str]:
     """Everything to install, in order."""
     if vendor == "postgresql":
         return {"merchants_refuse": _REFUSE, "merchants_contracts_share_no_day": _EXCLUDE} | {
             name: f"CREATE OR REPLACE TRIGGER {name} BEFORE {operation} ON {table} "
             "FOR EACH ROW EXECUTE FUNCTION merchants_refuse()"
-            for name, (table, operation) in _triggers().items()
+            for name, (table, operation) in _triggers(tables).items()
         }
     shares = {
         "merchants_contract_insert": f"BEFORE INSERT ON {CONTRACTS} {_SHARES_A_DAY}; END",
@@ -87,7 +101,7 @@ def _statements(vendor: str) -> dict[str, str]:
     return {name: f"CREATE TRIGGER {name} {body}" for name, body in shares.items()} | {
         name: f"CREATE TRIGGER {name} BEFORE {operation} ON {table} "
         f"BEGIN SELECT RAISE(ABORT, '{operation} refused on {table}'); END"
-        for name, (table, operation) in _triggers().items()
+        for name, (table, operation) in _triggers(tables).items()
     }
 
 

@@ -1,7 +1,7 @@
 """Merchants' words: states, roles, and the values that callers pass in and get back."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from django.db.models import TextChoices
@@ -131,3 +131,49 @@ class SaleRecord:
     def otherwise_minor(self) -> int:
         """What was paid at the till in some other way."""
         return self.bill_minor - self.points_minor - self.amount_minor
+
+
+class BankFileState(TextChoices):
+    """A file is written by a worker, carried to the bank by a person, and may be called off before that."""
+
+    PREPARED = "prepared", _("en préparation")
+    READY = "ready", _("prêt à remettre")
+    SENT = "sent", _("remis à la banque")
+    CANCELLED = "cancelled", _("annulé")
+
+
+BANK_FILE_MACHINE: Machine[BankFileState] = Machine(
+    {
+        BankFileState.PREPARED: frozenset({BankFileState.READY, BankFileState.CANCELLED}),
+        BankFileState.READY: frozenset({BankFileState.SENT, BankFileState.CANCELLED}),
+    }
+)
+
+
+class PayoutState(TextChoices):
+    """How far the money of a statement is. Follows from the bank file that the statement is in."""
+
+    NOTHING = "nothing", _("rien à verser")
+    PLANNED = "planned", _("à verser")
+    IN_FILE = "in_file", _("virement en préparation")
+    PAID = "paid", _("versé")
+
+
+class DisputeState(TextChoices):
+    OPEN = "open", _("en cours d'examen")
+    UPHELD = "upheld", _("acceptée")
+    REFUSED = "refused", _("refusée")
+    WITHDRAWN = "withdrawn", _("retirée")
+
+
+DISPUTE_MACHINE: Machine[DisputeState] = Machine(
+    {DisputeState.OPEN: frozenset({DisputeState.UPHELD, DisputeState.REFUSED, DisputeState.WITHDRAWN})}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Local days that are settled together, first and last included."""
+
+    starts_on: date
+    ends_on: date

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from accounts.models import User
 from accounts.services.demo import add_person
 from config.demo.people import PASSWORD, Cast
+from config.demo.settlement import tell_settlement
 from kernel.calendar import local_date
 from loyalty.models import Programme
 from loyalty.selectors.till import till_member_of_user
@@ -31,6 +32,19 @@ IBAN = "CH9300762011623852957"  # the registry's own example: no bank has it
 REGULARS = ("Inès", "Malo", "Rose")
 # How long ago in days and minutes before now, which customer (0: Camille), centimes, cancelled at once.
 SALES = (
+    (37, 300, 3, 620, False),  # these are settled, whatever day of the month it is
+    (36, 210, 2, 840, False),
+    (34, 405, 2, 560, False),
+    (33, 95, 3, 1_150, False),
+    (30, 280, 1, 480, False),
+    (27, 130, 3, 390, False),
+    (25, 340, 2, 1_290, False),
+    (25, 335, 2, 1_290, True),
+    (20, 75, 3, 760, False),
+    (17, 250, 1, 520, False),
+    (14, 310, 2, 480, False),
+    (12, 60, 3, 540, False),
+    (9, 190, 2, 950, False),
     (6, 320, 1, 640, False),
     (6, 205, 2, 1_120, False),
     (5, 410, 3, 480, False),
@@ -70,6 +84,7 @@ def tell_merchants(cast: Cast, *, at: datetime) -> None:
         sold = _sell(bakery, cards[who], amount, at=when)
         if is_cancelled:
             _cancel(bakery, sold, at=when + timedelta(minutes=1))
+    tell_settlement(bakery.merchant.pk, at=at)
 
 
 def _open_bakery(*, at: datetime) -> Bakery:

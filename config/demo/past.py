@@ -15,6 +15,8 @@ STILL_DUE = [
     "orders.make_credit_note",
     "wallet.draw_prepaid_sheet",
     "merchants.draw_activation",
+    "merchants.make_statement",
+    "merchants.write_bank_file",
 ]
 
 

@@ -14,6 +14,7 @@ from documents.services.invoice import (
     InvoiceKind,
     InvoiceLine,
     Party,
+    PaymentMeans,
     PrecedingInvoice,
     VatTreatment,
     check_complete,
@@ -25,6 +26,7 @@ __all__ = [
     "InvoiceKind",
     "InvoiceLine",
     "Party",
+    "PaymentMeans",
     "PrecedingInvoice",
     "VatTreatment",
     "build_invoice_pdf",
@@ -67,7 +69,7 @@ def build_invoice_pdf(invoice: InvoiceData) -> bytes:
     made_at = datetime.combine(invoice.issued_on, time(12), tzinfo=UTC)
     xml = render.AttachedFile(XML_NAME, invoice_xml(invoice), "Factur-X EN 16931", "Data", made_at)
     document = render.lay_out(
-        template="pdf/invoice.html",
+        template="pdf/invoice_service.html" if invoice.is_service else "pdf/invoice.html",
         context=_context(invoice),
         language=invoice.language,
         metadata=render.PdfMetadata(title=_title(invoice), author=invoice.seller.name, created_at=made_at),

@@ -21,7 +21,6 @@ from kernel.calendar import local_date
 
 PROFILE = "en16931"
 INVOICE_TYPE, CREDIT_NOTE_TYPE = "380", "381"  # UNTDID 1001
-BANK_CARD = "48"  # UNTDID 4461
 DISCOUNT = "95"  # UNTDID 5189
 PIECE = "C62"  # UN/ECE Rec 20
 SIREN, SIRET = "0002", "0009"  # ISO 6523
@@ -47,7 +46,7 @@ def _header(invoice: InvoiceData) -> dict[str, Any]:
         "BT-5": invoice.currency,
         "BT-14": _text(invoice.order_number),
         "BT-72": _sold_on(invoice),
-        "BT-81": BANK_CARD,
+        "BT-81": invoice.payment_means.value,
         "BT-82": _text(invoice.payment_label),
         "BT-83": _text(invoice.payment_reference),
         "BG-4": _party(invoice.seller, names_vat_number=not only_vouchers),

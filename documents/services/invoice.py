@@ -23,10 +23,18 @@ class InvoiceKind(StrEnum):
 
 
 class VatTreatment(StrEnum):
-    """When VAT falls due on a voucher; the same codes as the product's field."""
+    """When VAT falls due: on vouchers by the codes of the product's field, on a service when rendered."""
 
     MULTI_PURPOSE = "mpv"
     SINGLE_PURPOSE = "spv"
+    SERVICE = "service"
+
+
+class PaymentMeans(StrEnum):
+    """UNTDID 4461, as far as we are paid."""
+
+    BANK_CARD = "48"
+    OFFSET = "97"  # kept back from what we owe the buyer
 
 
 class VatCategory(StrEnum):
@@ -111,6 +119,12 @@ class InvoiceData:
     points_minor: int = 0
     earned_minor: int = 0
     earned_on: date | None = None  # their first usable day
+    payment_means: PaymentMeans = PaymentMeans.BANK_CARD
+
+    @property
+    def is_service(self) -> bool:
+        """Whether it is for our services, and not for vouchers."""
+        return all(line.vat_treatment == VatTreatment.SERVICE for line in self.lines)
 
     @property
     def is_credit_note(self) -> bool:
@@ -193,7 +207,7 @@ def check_complete(invoice: InvoiceData) -> None:
         "points outside 0..total": not 0 <= invoice.points_minor <= invoice.total_minor,
         "a price outside 0..face value": any(not 0 <= line.price_minor <= line.gross_minor for line in lines),
         "VAT on a multi-purpose voucher": any(line.vat_rate_bp and _multi_purpose(line) for line in lines),
-        "no VAT rate on a single-purpose voucher": any(
+        "no VAT rate on a taxed line": any(
             line.vat_rate_bp < 1 and not _multi_purpose(line) for line in lines
         ),
         "a seller without name, SIRET or VAT number": not (

@@ -15,7 +15,8 @@ from accounts.middleware import AccessMiddleware, audience_of
 from kernel import access
 from kernel.access import Audience
 from tests.factories import member, operator, organisation, person, sign_in, staff
-from tests.merchants.factories import at_till, make_till
+from tests.merchants.factories import at_till, make_merchant, make_till
+from tests.merchants.portal import merchant_person
 
 pytestmark = pytest.mark.django_db
 
@@ -64,7 +65,7 @@ def addresses() -> list[Address]:
     return list(found.values())
 
 
-ROLES = ("visitor", "newcomer", "member", "staff without code", "staff", "operator", "till")
+ROLES = ("visitor", "newcomer", "member", "staff without code", "staff", "operator", "till", "merchant")
 MAY_ENTER = {
     Audience.PUBLIC: set(ROLES),
     Audience.SERVICE: set(ROLES),
@@ -74,6 +75,7 @@ MAY_ENTER = {
     Audience.CSE_STAFF: {"staff"},
     Audience.OPERATOR: {"operator"},
     Audience.TERMINAL: {"till"},
+    Audience.MERCHANT: {"merchant"},
 }
 
 
@@ -86,6 +88,7 @@ def signed_in_as(role: str) -> Client:
         "staff": lambda: sign_in(client, staff(organisation()), second_factor=True),
         "operator": lambda: sign_in(client, operator()),
         "till": lambda: at_till(client, make_till()),
+        "merchant": lambda: sign_in(client, merchant_person(make_merchant()), second_factor=True),
     }
     return people[role]() if role in people else client
 

@@ -292,12 +292,12 @@ class TestStory(TestCase):
         browser, now = Client(), timezone.now()
         browser.post("/terminal/connexion/", {"tid": TID, "mot_de_passe": PASSWORD})
         page = browser.get("/terminal/journal/").content.decode()
-        assert f"{TID}-000013" in page
+        assert f"{TID}-000026" in page
         sales = Sale.objects.filter(terminal__tid=TID)
         assert [sale.at for sale in sales.order_by("rank")] == sorted(sale.at for sale in sales)
         assert sales.filter(at__gte=now - timedelta(hours=1)).count() == 3
         assert sales.filter(card__holder__email=MEMBER, earned_minor__gt=0).count() == 2
-        assert sales.filter(reversal__isnull=False).count() == 1
+        assert sales.filter(reversal__isnull=False).count() == 2
         assert (
             Terminal.objects.filter(activated_at=None, activation_expires_at__gt=now)
             .exclude(tid=TID)

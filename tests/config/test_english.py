@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Organisation, Site, User
-from config.demo.people import MEMBER, NEWCOMER, OPERATOR, STAFF
+from config.demo.people import MEMBER, MERCHANT, NEWCOMER, OPERATOR, STAFF
 from config.demo.tell import tell
 from documents.services.ecard import build_ecard_pdf
 from documents.services.facturx import build_invoice_pdf, our_company
@@ -25,7 +25,10 @@ from ledger.models import Transfer
 from loyalty.models import Member, Programme, Promotion
 from loyalty.services.ship import ship_programmes
 from loyalty.services.spend import hold_points
-from merchants.models import Device, Merchant, Operator, Outlet
+from merchants.models import Device, Dispute, Merchant, Operator, Outlet, Statement
+from merchants.services.commission_invoice import invoice_data
+from merchants.services.settle import settle_due
+from merchants.services.statement_paper import statement_csv, statement_pdf
 from orders.models import Order, Product
 from outbox.services.mail import queue_mail
 from sandbox.models import Sms
@@ -34,6 +37,7 @@ from tests.factories import operator as admin_person
 from tests.factories import person, sign_in
 from tests.journeys.pages import NOBODY, PAGES, TILL, cookies_of, enrolled, till_cookies
 from tests.loyalty.points import bring_back, buy
+from tests.merchants.settling import cancelled, make_shop, sold
 from tests.orders.booking_rows import make_booking
 from tests.pdfs import text_of
 from tests.support import run_jobs
@@ -227,6 +231,39 @@ def test_who_is_at_a_terminal_reads_english_everywhere(story: list[str]) -> None
         ("/terminal/reglages/equipe/", {"nouveau": "x", "utilisateur": "é", "nom": ""}),
     ):
         assert french_in(till.post(address, typed).content.decode(), names) == []
+
+
+@pytest.mark.django_db
+def test_who_reads_a_merchants_books_reads_english_everywhere(story: list[str]) -> None:
+    names = [*story, *Operator.objects.values_list("name", flat=True), "responsable", "noe"]
+    names += [*Outlet.objects.values_list("name", flat=True), *Dispute.objects.values_list("text", flat=True)]
+    names = sorted([*names, *Merchant.objects.values_list("legal_name", flat=True)], key=len, reverse=True)
+    desk = as_who(MERCHANT)
+    opened = [page for page in PAGES if page.who == MERCHANT]
+    assert leftovers(desk, [page.address for page in opened if page.status == 200], names) == {}
+    [wrong] = [page for page in opened if page.status == 422]
+    assert french_in(desk.get(wrong.address).content.decode(), names) == []
+    for name, typed in (("team", {"nouveau": "x", "utilisateur": "é"}), ("team", {"nom": "Zoe"})):
+        page = desk.post(reverse(f"merchant:{name}"), typed).content.decode()
+        assert french_in(page, names) == []
+
+
+@pytest.mark.django_db
+def test_a_statement_and_its_invoice_are_english_for_an_english_merchant() -> None:
+    shop = make_shop(language="en", legal_name="Orchard Bakery", address="1 Oven Road", city="Sampletown")
+    sale = sold(shop, 5_000, paris(2026, 10, 5, 9))
+    settle_due(merchant_id=shop.merchant.pk, at=paris(2026, 11, 1, 4))
+    cancelled(shop, sale, paris(2026, 11, 2, 9))
+    settle_due(merchant_id=shop.merchant.pk, at=paris(2026, 12, 1, 4))
+    seller = our_company()
+    names = [seller.name, seller.legal_form, *seller.address, seller.city]
+    for statement in Statement.objects.order_by("ends_on"):
+        for pdf in (statement_pdf(statement), build_invoice_pdf(invoice_data(statement.invoice))):
+            text = text_of(pdf)
+            for name in names:
+                text = text.replace(name, "")
+            assert not FRENCH.search(text), FRENCH.search(text)
+        assert "Date and time" in next(statement_csv(statement))
 
 
 @pytest.mark.django_db
@@ -453,6 +490,11 @@ FACTS: dict[str, Any] = {
     "refund_minor": 1190,
     "moved_from_day": "26/11/2026",
     "moved_from_time": "20:15",
+    "merchant": "Orchard Bakery",
+    "first": "01/10/2026",
+    "last": "31/10/2026",
+    "paid": True,
+    "net": "CHF 12.50",
 }
 MAILS = sorted(
     path.name.removesuffix(".subject.txt") for path in Path("templates/email").glob("*.subject.txt")

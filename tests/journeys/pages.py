@@ -17,14 +17,14 @@ from accounts.services.demo import add_person
 from accounts.services.membership import request_membership
 from accounts.states import MembershipState
 from config.demo.merchants import TID
-from config.demo.people import KEY, MEMBER, NEWCOMER, OPERATOR, STAFF
+from config.demo.people import KEY, MEMBER, MERCHANT, NEWCOMER, OPERATOR, STAFF
 from loyalty.models import Challenge, Member, Programme, Promotion
 from loyalty.services.enrol import Applicant, start_enrolment
 from loyalty.services.promote import grant_promotion
 from loyalty.services.ship import join_programme, ship_programmes
 from loyalty.services.spend import hold_points
 from merchants.doors import COOKIE, SALT
-from merchants.models import Device, Operator, Sale, Terminal
+from merchants.models import Device, Dispute, Operator, Sale, SettledSale, Statement, Terminal
 from merchants.selectors.devices import device_session, token_index
 from merchants.services.receipt import receipt_token
 from merchants.views.common import card_token
@@ -113,6 +113,26 @@ def _shown_card() -> tuple[object, ...]:
 
 def _sale(**fields: object) -> Arguments:
     return lambda: (Sale.objects.filter(terminal__tid=TID, **fields).latest("rank").rank,)
+
+
+def _settled() -> tuple[object, ...]:
+    return (SettledSale.objects.filter(sale__disputes__isnull=True).latest("sale__rank").sale.reference,)
+
+
+def _disputed() -> tuple[object, ...]:
+    return (Dispute.objects.latest("pk").sale.reference,)
+
+
+def _cancelled_reference() -> tuple[object, ...]:
+    return (Sale.objects.filter(reversal__isnull=False).latest("rank").reference,)
+
+
+def _statement() -> tuple[object, ...]:
+    return (Statement.objects.latest("ends_on").number,)
+
+
+def _cashier() -> tuple[object, ...]:
+    return (Operator.objects.get(login="noe").pk,)
 
 
 def _receipt() -> tuple[object, ...]:
@@ -401,6 +421,21 @@ PAGES = (
     Opened(TILL, "terminal:sale", "last", _sale()),
     Opened(TILL, "terminal:sale", "cancelled", _sale(reversal__isnull=False)),
     Opened(TILL, "terminal:outcome", "unknown", lambda: (UUID(int=1),), status=404),
+    *(
+        Opened(MERCHANT, f"merchant:{name}")
+        for name in ("transactions", "statements", "disputes", "terminals", "team")
+    ),
+    Opened(MERCHANT, "merchant:transactions", "filtered", query=f"?terminal={TID}&du=2020-01-01"),
+    Opened(MERCHANT, "merchant:transactions", "none", query="?du=2020-01-01&au=2020-01-02"),
+    Opened(MERCHANT, "merchant:transactions", "wrong", query="?du=x&terminal=x", status=422),
+    Opened(MERCHANT, "merchant:transaction", "settled", _settled),
+    Opened(MERCHANT, "merchant:transaction", "disputed", _disputed),
+    Opened(MERCHANT, "merchant:transaction", "cancelled", _cancelled_reference),
+    Opened(MERCHANT, "merchant:dispute_sale", "", _settled),
+    Opened(MERCHANT, "merchant:statement", "", _statement),
+    Opened(MERCHANT, "merchant:dispute_statement", "", _statement),
+    Opened(MERCHANT, "merchant:dispute", "", lambda: (Dispute.objects.latest("pk").pk,)),
+    Opened(MERCHANT, "merchant:password", "", _cashier),
     Opened(OPERATOR, "cse:unassigned"),
     Opened(OPERATOR, "cse:unassigned_request", "", _without_key),
 )

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connection
 
-from config.demo.people import DIRECT_KEY, KEY, MEMBER, NEWCOMER, OPERATOR, PASSWORD, STAFF
+from config.demo.people import DIRECT_KEY, KEY, MEMBER, MERCHANT, NEWCOMER, OPERATOR, PASSWORD, STAFF
 from config.demo.places import CARD_TO_REGISTER, NAMED_CARD_TO_REGISTER, SURNAME
 from config.prepare import prepare
 from config.supervisor import Supervisor
@@ -23,8 +23,9 @@ WELCOME = f"""
   Sign in (password: {PASSWORD})       Sign up with a key
     {MEMBER:22s} a member           {KEY:12s} the CSE approves
     {NEWCOMER:22s} not yet approved   {DIRECT_KEY:12s} approved at once
-    {STAFF:22s} CSE staff          Codes of CSE staff's second factor:
-    {OPERATOR:22s} operator           {{url}}/sandbox/totp/
+    {STAFF:22s} CSE staff          Codes of their second factor:
+    {MERCHANT:22s} a merchant         {{url}}/sandbox/totp/
+    {OPERATOR:22s} operator
 
   Cinema cards to register: {CARD_TO_REGISTER}; and {NAMED_CARD_TO_REGISTER}, named {SURNAME}
 
