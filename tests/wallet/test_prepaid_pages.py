@@ -15,11 +15,13 @@ from tests.documents.test_barcode import picture, png
 from tests.pdfs import page_png, text_of
 from tests.wallet.factories import make_user
 from tests.wallet.prepaid_factories import cvc_of, debit_facts, make_prepaid, number_of
-from wallet.models import Card, PrepaidCard
+from wallet.models import Card, ClaimLink, PrepaidCard
+from wallet.selectors import token_hash
 from wallet.services.block import block_card
 from wallet.services.freeze import freeze_card
 from wallet.services.load import load_card
 from wallet.services.number import in_groups
+from wallet.services.send import send_card
 from wallet.services.till import debit_card, reverse_debit
 
 pytestmark = pytest.mark.django_db
@@ -257,3 +259,31 @@ def test_number_and_cvc_never_reach_the_log(browser, card, capsys):
     browser.post(url("cvc", card))
     said = "".join(capsys.readouterr())
     assert number_of(card) not in said
+
+
+def test_received_without_an_account_it_shows_its_code_and_no_cvc(browser, card, ada):
+    """The CVC is seen in a wallet only; the giver's number and CVC are worth nothing any more."""
+    old = number_of(card)
+    send_card(
+        card_id=card.pk, sender_id=ada.pk, recipient="lou@essai.example", message="", language="fr",
+        at=timezone.now(),
+    )  # fmt: skip
+    token = "t" * 43
+    ClaimLink.objects.filter(card=card).update(token_hash=token_hash(token))
+    visitor = Client()
+    offer = visitor.get(reverse("wallet:claim", args=[token]))
+    assert "Sans date limite" in words(offer)
+    page = visitor.get(visitor.post(offer.request["PATH_INFO"]).url)
+    assert in_groups(number_of(card)) in page.content.decode()
+    assert number_of(card) != old
+    assert "ajoutez-la au vôtre" in words(page)
+    assert "9999" not in words(page)
+
+
+def test_unknown_numbers_and_wrong_cvc_cost_alike(browser, card, django_assert_max_num_queries):
+    """One look at the number, whatever it is; only a card that waits has its tries counted."""
+    register = reverse("wallet:register")
+    for number in ("9700000000000000000", number_of(make_prepaid(make_user()))):
+        with django_assert_max_num_queries(12):
+            answer = browser.post(register, {"type": "prepayee", "numero": number, "cvc": "123"})
+        assert "n'est pas reconnue" in words(answer)
