@@ -15,7 +15,14 @@ from django.views.decorators.http import require_safe
 from kernel.access import Audience, allow
 from merchants.doors import PATH, language_before, speak
 
-SHELL = ("css/portal.css", "portal.js", "terminal.js", "scan.js", "favicon.svg")
+SHELL = (
+    "css/portal.css",
+    "django_htmx/htmx-2.min.js",
+    "portal.js",
+    "terminal.js",
+    "scan.js",
+    "favicon.svg",
+)
 
 
 @allow(Audience.PUBLIC)
