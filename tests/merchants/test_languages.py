@@ -31,7 +31,10 @@ SPOKEN_THERE = [language for language in TERMINAL_LANGUAGES if language not in d
 def sources() -> list[Path]:
     root = settings.BASE_DIR
     return [root / name for name in FILES] + [
-        path for folder, pattern in FOLDERS for path in sorted((root / folder).glob(pattern))
+        path
+        for folder, pattern in FOLDERS
+        for path in sorted((root / folder).glob(pattern))
+        if not path.name.startswith("portal")  # /marchand/ speaks the portal's languages
     ]
 
 
