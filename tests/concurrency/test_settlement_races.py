@@ -10,11 +10,16 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import QuerySet
 
 from documents.models import NumberSeries
+from kernel.states import TransitionRefused
 from ledger.selectors import system_net
-from merchants.models import SettledSale, Statement
+from merchants.errors import NothingToPay
+from merchants.models import BankFile, Payment, SettledSale, Statement
 from merchants.selectors.periods import due_period
 from merchants.services import settle
+from merchants.services.bank_file import cancel_bank_file, mark_sent, plan_bank_file
+from merchants.services.bank_xml import write_bank_file
 from merchants.services.settle import settle_due, settle_period
+from merchants.states import BankFileState
 from tests.concurrency.test_prepaid_races import at_once
 from tests.merchants.settling import (
     Shop,
@@ -147,3 +152,28 @@ def closing(work: Callable[[], Any]) -> Callable[[], None]:
             connection.close()
 
     return run
+
+
+def test_many_who_plan_at_once_pay_each_statement_once() -> None:  # S0.4
+    shops = [shop_with_sales(1) for _ in range(3)]
+    for shop in shops:
+        sold(shop, 5_000, paris(2026, 10, 22, 9))
+        settle_due(merchant_id=shop.merchant.pk, at=AT)
+    results = at_once(*[lambda: plan_bank_file(currency="CHF", at=AT)] * 10)
+    assert sum(isinstance(result, NothingToPay) for result in results) == 9
+    assert BankFile.objects.get().number == "MIR-2026-00001"
+    assert Payment.objects.filter(is_live=True).count() == 3
+
+
+def test_a_file_is_either_handed_over_or_called_off() -> None:
+    shop = shop_with_sales()
+    settle_due(merchant_id=shop.merchant.pk, at=AT)
+    file_id = plan_bank_file(currency="CHF", at=AT).bank_file_id
+    write_bank_file(bank_file_id=file_id, at=AT)
+    results = at_once(
+        *[lambda: mark_sent(bank_file_id=file_id, actor="a", at=AT)] * 4,
+        *[lambda: cancel_bank_file(bank_file_id=file_id, actor="b", at=AT)] * 4,
+    )
+    assert sum(isinstance(result, TransitionRefused) for result in results) == 7
+    is_sent = BankFile.objects.get().state == BankFileState.SENT
+    assert Payment.objects.get().is_live == is_sent

@@ -30,8 +30,12 @@ SPOKEN_THERE = [language for language in TERMINAL_LANGUAGES if language not in d
 
 def sources() -> list[Path]:
     root = settings.BASE_DIR
-    found = [path for folder, pattern in FOLDERS for path in sorted((root / folder).glob(pattern))]
-    return [root / name for name in FILES] + [path for path in found if not path.name.startswith("portal")]
+    return [root / name for name in FILES] + [
+        path
+        for folder, pattern in FOLDERS
+        for path in sorted((root / folder).glob(pattern))
+        if not path.name.startswith("portal")  # /marchand/ speaks the portal's languages
+    ]
 
 
 def said_at_a_terminal() -> set[tuple[str, tuple[str, ...]]]:
