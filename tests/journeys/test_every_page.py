@@ -119,6 +119,10 @@ ELSEWHERE = {
         "wallet:revoke",
         "wallet:send",
         "sandbox:bank_code",
+        "merchant:device",
+        "merchant:operator",
+        "merchant:switch",
+        "merchant:withdraw",
     },
     "a file, a fragment or a letter": {
         "booking:calendar",
@@ -136,6 +140,10 @@ ELSEWHERE = {
         "wallet:deadlines",
         "wallet:pdf",
         "wallet:received_pdf",
+        "merchant:export",
+        "merchant:invoice",
+        "merchant:statement_file",
+        "merchant:statement_lines",
     },
     "in the middle of a journey": {
         "account_set_password",  # for people without a password: there are none
