@@ -34,8 +34,8 @@ shots: ## Pictures of every page, into var/shots
 bench: ## Speed, as ratios against bare baselines of the same run
 	@bin/prepare dev && exec $(PY) -m bench
 
-faults: ## Kill workers, wipe Redis, restart PostgreSQL; the orders must end with exactly their cards
-	@bin/prepare dev && exec $(PY) -m tests.faults
+faults: ## Kill workers, wipe Redis, restart PostgreSQL: orders and a merchants' day must end exact
+	@bin/prepare dev && $(PY) -m tests.faults && exec $(PY) -m tests.faults.day
 
 requirements: ## Pin and hash requirements*.txt from requirements*.in
 	@bin/prepare dev
