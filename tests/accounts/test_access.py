@@ -13,7 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, resolve, reverse
 
 from accounts.middleware import AccessMiddleware, audience_of
 from kernel.access import Audience
-from tests.factories import member, operator, organisation, person, sign_in, staff
+from tests.factories import buyer, member, operator, organisation, person, sign_in, staff
 
 pytestmark = pytest.mark.django_db
 
@@ -26,6 +26,7 @@ SAMPLES = {
     "path": "x",
     "order": "CMD-1",
     "booking": "RES-1",
+    "bulk": "GRP-1",
     "digits": "CMD-1",
 }
 NAMED_GROUPS = {"key": "abc", "uidb36": "1", "number": "CMD-1", "app_label": "accounts"}
@@ -62,7 +63,7 @@ def addresses() -> list[Address]:
     return list(found.values())
 
 
-ROLES = ("visitor", "newcomer", "member", "staff without code", "staff", "operator")
+ROLES = ("visitor", "newcomer", "member", "staff without code", "staff", "buyer", "operator")
 MAY_ENTER = {
     Audience.PUBLIC: set(ROLES),
     Audience.SERVICE: set(ROLES),
@@ -70,6 +71,7 @@ MAY_ENTER = {
     Audience.SIGNED_IN: set(ROLES) - {"visitor"},
     Audience.MEMBER: {"member"},
     Audience.CSE_STAFF: {"staff"},
+    Audience.BUYER: {"buyer"},
     Audience.OPERATOR: {"operator"},
 }
 
@@ -81,6 +83,7 @@ def signed_in_as(role: str) -> Client:
         "member": lambda: sign_in(client, member()),
         "staff without code": lambda: sign_in(client, staff(organisation())),
         "staff": lambda: sign_in(client, staff(organisation()), second_factor=True),
+        "buyer": lambda: sign_in(client, buyer(organisation())),
         "operator": lambda: sign_in(client, operator()),
     }
     return people[role]() if role in people else client
