@@ -27,6 +27,7 @@ SAMPLES = {
     "order": "CMD-1",
     "booking": "RES-1",
     "bulk": "GRP-1",
+    "line": "2",
     "digits": "CMD-1",
 }
 NAMED_GROUPS = {"key": "abc", "uidb36": "1", "number": "CMD-1", "app_label": "accounts"}
