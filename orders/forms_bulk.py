@@ -63,7 +63,7 @@ class BulkForm(FileForm):
     """The first file: for whom, and which card."""
 
     organisation = forms.TypedChoiceField(label=_("Pour le compte de"), coerce=int)
-    produit = forms.ModelChoiceField(
+    produit: "forms.ModelChoiceField[Product]" = forms.ModelChoiceField(
         label=_("Carte à commander"),
         queryset=Product.objects.none(),
         empty_label=None,

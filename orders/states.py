@@ -49,7 +49,7 @@ class BulkState(TextChoices):
     CHECKED = "checked", _("À vérifier")
     ORDERED = "ordered", _("Commandée")
     SENT = "sent", _("Liens envoyés")
-    CLOSED = "closed", _("Close")
+    CLOSED = "closed", _("Liste close")
 
 
 _O, _P, _R = OrderState, PaymentState, RefundState

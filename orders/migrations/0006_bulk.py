@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
                 ('message', models.CharField(blank=True, max_length=280, verbose_name='message aux bénéficiaires')),
                 ('filename', models.CharField(max_length=200, verbose_name='fichier')),
                 ('generation', models.PositiveIntegerField(default=1, verbose_name='envoi du fichier')),
-                ('state', models.CharField(choices=[('reading', 'Lecture du fichier'), ('refused', 'Fichier refusé'), ('checked', 'À vérifier'), ('ordered', 'Commandée'), ('sent', 'Liens envoyés'), ('closed', 'Close')], default='reading', max_length=12, verbose_name='état')),
+                ('state', models.CharField(choices=[('reading', 'Lecture du fichier'), ('refused', 'Fichier refusé'), ('checked', 'À vérifier'), ('ordered', 'Commandée'), ('sent', 'Liens envoyés'), ('closed', 'Liste close')], default='reading', max_length=12, verbose_name='état')),
                 ('refusal', models.CharField(blank=True, max_length=300, verbose_name='motif du refus')),
                 ('good_count', models.PositiveIntegerField(default=0, verbose_name='lignes bonnes')),
                 ('bad_count', models.PositiveIntegerField(default=0, verbose_name='lignes à corriger')),

@@ -15,14 +15,14 @@ from accounts.models import Membership, Organisation, User
 from accounts.services.demo import add_person
 from accounts.services.membership import request_membership
 from accounts.states import MembershipState
-from config.demo.people import KEY, MEMBER, NEWCOMER, OPERATOR, STAFF
+from config.demo.people import BUYER, KEY, MEMBER, NEWCOMER, OPERATOR, STAFF
 from loyalty.models import Challenge, Member, Programme, Promotion
 from loyalty.services.enrol import Applicant, start_enrolment
 from loyalty.services.promote import grant_promotion
 from loyalty.services.ship import join_programme, ship_programmes
 from loyalty.services.spend import hold_points
 from orders.gateways.base import CheckoutRequest
-from orders.models import Order, Product
+from orders.models import BulkOrder, Order, Product
 from orders.services.cart import add_line
 from orders.services.payment import start_payment
 from orders.states import OrderState
@@ -101,6 +101,10 @@ def _places(kind: str, **fields: str) -> Arguments:
 
 def _prepaid(state: str) -> Arguments:
     return _places("prepaid", state=state)
+
+
+def _bulk(state: str) -> Arguments:
+    return lambda: (BulkOrder.objects.filter(buyer__email=BUYER, state=state).latest("pk").number,)
 
 
 def _membership(state: MembershipState) -> Arguments:
@@ -345,6 +349,11 @@ PAGES = (
     Opened(STAFF, "cse:request", "pending", _membership(MembershipState.PENDING)),
     Opened(STAFF, "cse:member", "approved", _membership(MembershipState.APPROVED)),
     Opened(STAFF, "cse:member", "refused", _membership(MembershipState.REFUSED)),
+    Opened(BUYER, "orders:bulk_list"),
+    Opened(BUYER, "orders:bulk_new"),
+    Opened(BUYER, "orders:bulk", "report", _bulk("checked")),
+    Opened(BUYER, "orders:bulk", "delivered", _bulk("sent")),
+    Opened(BUYER, "orders:list", "grouped"),
     Opened(OPERATOR, "cse:unassigned"),
     Opened(OPERATOR, "cse:unassigned_request", "", _without_key),
 )

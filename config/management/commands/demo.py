@@ -4,7 +4,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone, translation
 
 from accounts.services.demo import DEMO_TOTP_SECRET
-from config.demo.people import DIRECT_KEY, KEY, MEMBER, NEWCOMER, OPERATOR, PASSWORD, STAFF
+from config.demo.people import BUYER, DIRECT_KEY, KEY, MEMBER, NEWCOMER, OPERATOR, PASSWORD, STAFF
 from config.demo.places import CARD_TO_REGISTER, NAMED_CARD_TO_REGISTER, SURNAME
 from config.demo.prepaid import prepaid_to_register
 from config.demo.tell import NotADemo, tell
@@ -22,7 +22,7 @@ class Command(BaseCommand):
         if options["verbosity"]:
             self.stdout.write("Demo data written." if told else "Demo data is there already.")
             self.stdout.write(
-                f"  {MEMBER}, {NEWCOMER}, {STAFF}, {OPERATOR}: {PASSWORD}\n"
+                f"  {MEMBER}, {NEWCOMER}, {STAFF}, {BUYER}, {OPERATOR}: {PASSWORD}\n"
                 f"  {STAFF} second factor: {DEMO_TOTP_SECRET}\n"
                 f"  keys {KEY} (needs approval), {DIRECT_KEY} (approves at once)\n"
                 f"  cinema cards to register: {CARD_TO_REGISTER}; {NAMED_CARD_TO_REGISTER} named {SURNAME}\n"
