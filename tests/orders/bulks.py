@@ -13,9 +13,9 @@ from orders.services.bulk_place import place_bulk
 from orders.services.bulk_send import end_delivery, send_links
 from orders.services.bulk_upload import read_bulk, replace_file, start_bulk
 from orders.services.pay import pay_order
-from tests.factories import buyer, organisation
+from tests.factories import buyer
 from tests.orders.bulk_files import csv_of, row
-from tests.orders.factories import make_product, make_terms
+from tests.orders.factories import make_organisation, make_product, make_terms
 from tests.orders.paying import a_payment, bank_says_paid, paid_evidence
 from wallet.models import Card
 from wallet.services.issue import issue_batch
@@ -24,7 +24,7 @@ THREE = csv_of(row(1, "50"), row(2, "20", "Bravo"), row(3, "50"))
 
 
 def a_buyer(**fields: Any) -> User:
-    return buyer(organisation(), first_name="Line", last_name="Achard", **fields)
+    return buyer(make_organisation(), first_name="Line", last_name="Achard", **fields)
 
 
 def cse_of(user: User) -> int:
