@@ -86,7 +86,8 @@ SELECT EXISTS (
 ), m.state, m.organisation_id, o.name, m.id, m.requested_at, m.reason, EXISTS (
     SELECT 1 FROM accounts_staffrole s WHERE s.user_id = u.id
 ), EXISTS (
-    SELECT 1 FROM accounts_buyerrole b WHERE b.user_id = u.id
+    SELECT 1 FROM accounts_buyerrole b JOIN accounts_organisation f ON f.id = b.organisation_id
+    WHERE b.user_id = u.id AND f.is_active
 ), o.is_active
 FROM accounts_user u
 LEFT JOIN accounts_membership m ON m.user_id = u.id

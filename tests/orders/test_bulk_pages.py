@@ -8,6 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
+from accounts.models import Organisation
 from orders.models import BulkOrder, Order, Payment
 from orders.states import BulkState
 from tests.factories import person, sign_in
@@ -267,8 +268,15 @@ def test_without_the_role_every_page_is_closed(product):
 
 def test_the_menu_leads_buyers_to_their_lists_and_nobody_else(client, product):
     link = 'href="/commandes/groupees/"'
-    assert link in client.get("/compte/coordonnees/").content.decode()
+    for path in ("/compte/coordonnees/", "/commandes/"):
+        assert link in client.get(path).content.decode()
     assert link not in sign_in(Client(), person()).get("/compte/coordonnees/").content.decode()
+
+
+def test_a_closed_organisation_orders_nothing_more(client, buyer, product):
+    Organisation.objects.update(is_active=False)
+    assert client.get("/commandes/groupees/").status_code == 403
+    assert 'href="/commandes/groupees/"' not in client.get("/commandes/").content.decode()
 
 
 def test_the_list_and_the_example_open(client, buyer, product):
