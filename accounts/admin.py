@@ -24,6 +24,7 @@ from unfold.widgets import CHECKBOX_CLASSES, INPUT_CLASSES, SELECT_CLASSES, Unfo
 
 from accounts.forms import BirthDateField, KeyBatchForm, PhoneField
 from accounts.models import (
+    BuyerRole,
     DetailChange,
     HelpSubject,
     IdentificationKey,
@@ -182,9 +183,15 @@ class StaffRoleInline(TabularInline):
     autocomplete_fields = ("user",)
 
 
+class BuyerRoleInline(TabularInline):
+    model = BuyerRole
+    extra = 0
+    autocomplete_fields = ("user",)
+
+
 @admin.register(Organisation)
 class OrganisationAdmin(ModelAdmin):
-    inlines = (SiteInline, StaffRoleInline)
+    inlines = (SiteInline, StaffRoleInline, BuyerRoleInline)
     list_display = ("name", "contact_email", "is_active", "approved", "waiting")
     list_filter = ("is_active",)
     search_fields = ("name",)
@@ -351,6 +358,14 @@ class MembershipAdmin(ReadOnly, ModelAdmin):
 
 @admin.register(StaffRole)
 class StaffRoleAdmin(ModelAdmin):
+    list_display = ("user", "organisation")
+    list_filter = ("organisation",)
+    list_select_related = ("user", "organisation")
+    autocomplete_fields = ("user", "organisation")
+
+
+@admin.register(BuyerRole)
+class BuyerRoleAdmin(ModelAdmin):
     list_display = ("user", "organisation")
     list_filter = ("organisation",)
     list_select_related = ("user", "organisation")

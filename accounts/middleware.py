@@ -18,7 +18,7 @@ from django.utils import translation
 from django.utils.functional import SimpleLazyObject
 from django.utils.http import urlencode
 
-from accounts.selectors import ordering_gate, staff_scope
+from accounts.selectors import buyer_scope, ordering_gate, staff_scope
 from kernel.access import Audience, Door, door_kept_for
 
 logger = logging.getLogger(__name__)
@@ -117,6 +117,14 @@ def _cse_staff(request: HttpRequest) -> Decision:
     return require_second_factor(request, enrolled=scope.has_second_factor)
 
 
+def _buyer(request: HttpRequest) -> Decision:
+    if refusal := require_sign_in(request):
+        return refusal
+    if not request.buyer_scope:  # type: ignore[attr-defined]
+        raise PermissionDenied
+    return None
+
+
 def _operator(request: HttpRequest) -> Decision:
     if refusal := require_sign_in(request):
         return refusal
@@ -134,12 +142,13 @@ DOORS: dict[Audience, Door] = {
     Audience.SIGNED_IN: require_sign_in,
     Audience.MEMBER: _member,
     Audience.CSE_STAFF: _cse_staff,
+    Audience.BUYER: _buyer,
     Audience.OPERATOR: _operator,
 }
 
 
 class AccessMiddleware:
-    """Adds `request.gate` and `request.staff_scope` (both lazy) and guards every view."""
+    """Adds `request.gate`, `staff_scope` and `buyer_scope` (all lazy) and guards every view."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -147,6 +156,7 @@ class AccessMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.gate = SimpleLazyObject(lambda: ordering_gate(request.user.pk))  # type: ignore[attr-defined]
         request.staff_scope = SimpleLazyObject(lambda: staff_scope(request.user.pk))  # type: ignore[attr-defined]
+        request.buyer_scope = SimpleLazyObject(lambda: buyer_scope(request.user.pk))  # type: ignore[attr-defined]
         response = self.get_response(request)
         # Every page shows who is signed in: none may be kept by a cache that people share.
         response.setdefault("Cache-Control", "private, no-cache")

@@ -316,6 +316,30 @@ class StaffRole(models.Model):
         return f"{self.user_id} @ {self.organisation_id}"
 
 
+class BuyerRole(models.Model):
+    """This person orders cards for many people in the name of this organisation (S0.5)."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("personne"),
+        on_delete=models.CASCADE,
+        related_name="buyer_roles",
+    )
+    organisation = models.ForeignKey(
+        Organisation, verbose_name=_("CSE"), on_delete=models.CASCADE, related_name="buyer_roles"
+    )
+
+    class Meta:
+        verbose_name = _("rôle d'acheteur")
+        verbose_name_plural = _("rôles d'acheteur")
+        constraints = [
+            models.UniqueConstraint(fields=["user", "organisation"], name="one_buyer_role_per_cse")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} @ {self.organisation_id}"
+
+
 class HelpSubject(models.Model):  # type: ignore[django-manager-missing]
     """One subject of the help page: what to know, and whom to ask (S0.6)."""
 

@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.db import connection
 from django.db.models import Exists, F, QuerySet
 from django.utils.translation import gettext
 
-from accounts.models import HelpSubject, StaffRole, User
+from accounts.models import BuyerRole, HelpSubject, StaffRole, User
 from accounts.states import MembershipState
 
 
@@ -25,6 +26,7 @@ class Gate:
     requested_at: datetime | None = None
     reason: str = ""
     is_staff: bool = False  # decides for a CSE; nothing to do with Django admin
+    is_buyer: bool = False  # orders for an organisation (S0.5)
 
     @property
     def number(self) -> str:
@@ -83,6 +85,9 @@ SELECT EXISTS (
     WHERE e.user_id = u.id AND UPPER(e.email) = UPPER(u.email) AND e.verified
 ), m.state, m.organisation_id, o.name, m.id, m.requested_at, m.reason, EXISTS (
     SELECT 1 FROM accounts_staffrole s WHERE s.user_id = u.id
+), EXISTS (
+    SELECT 1 FROM accounts_buyerrole b JOIN accounts_organisation f ON f.id = b.organisation_id
+    WHERE b.user_id = u.id AND f.is_active
 ), o.is_active
 FROM accounts_user u
 LEFT JOIN accounts_membership m ON m.user_id = u.id
@@ -100,7 +105,7 @@ def ordering_gate(user_id: int | None) -> Gate:
         row = cursor.fetchone()
     if row is None:
         return Gate()
-    verified_now, state, organisation_id, name, membership_id, requested_at, reason, is_staff, active = row
+    verified_now, state, organisation_id, name, membership_id, requested_at, reason, *roles, active = row
     if state == MembershipState.APPROVED and not active:
         state = MembershipState.SUSPENDED  # a CSE that was closed takes its discounts with it
     if isinstance(requested_at, str):  # SQLite keeps instants as UTC text
@@ -113,7 +118,8 @@ def ordering_gate(user_id: int | None) -> Gate:
         membership_id=membership_id,
         requested_at=requested_at,
         reason=reason or "",
-        is_staff=bool(is_staff),
+        is_staff=bool(roles[0]),
+        is_buyer=bool(roles[1]),
     )
 
 
@@ -209,6 +215,31 @@ def staff_scope(user_id: int | None) -> StaffScope:
         organisations=tuple(StaffOf(pk, name) for pk, name, _ in rows),
         has_second_factor=any(enrolled for *_, enrolled in rows),
     )
+
+
+@dataclass(frozen=True)
+class BuyerOf:
+    """An organisation that a person orders for."""
+
+    organisation_id: int
+    name: str
+
+
+def buyer_scope(user_id: int | None) -> tuple[BuyerOf, ...]:
+    """The organisations that a person orders for, with a validated e-mail only (S0.5, S3.2). One query."""
+    if user_id is None:
+        return ()
+    validated = EmailAddress.objects.filter(user_id=user_id, verified=True)
+    rows = BuyerRole.objects.filter(
+        Exists(validated), user_id=user_id, user__is_active=True, organisation__is_active=True
+    )
+    found = rows.order_by("organisation__name").values_list("organisation_id", "organisation__name")
+    return tuple(BuyerOf(pk, name) for pk, name in found)
+
+
+def may_buy_for(user_id: int, organisation_id: int | None) -> bool:
+    """Whether a person orders for this organisation, as of now. One query."""
+    return any(one.organisation_id == organisation_id for one in buyer_scope(user_id))
 
 
 def waiting_steps(gate: Gate) -> list[Step]:

@@ -21,6 +21,7 @@ class Audience(StrEnum):
     SIGNED_IN = "signed_in"  # any account
     MEMBER = "member"  # e-mail validated and approved by a CSE: may order (S3.2)
     CSE_STAFF = "cse_staff"  # staff of a CSE, with a second factor
+    BUYER = "buyer"  # orders cards for the people of an organisation (S0.5)
     OPERATOR = "operator"  # our own staff: Django admin and the key-0 queue
     MERCHANT = "merchant"  # people of a merchant, with a second factor
     TERMINAL = "terminal"  # a merchant's device with somebody signed in; no account of the portal

@@ -18,6 +18,7 @@ from kernel.errors import DomainError
 from kernel.money import format_minor
 from orders import admin_payment  # noqa: F401 - registers the pages of payments
 from orders.models import (
+    BulkOrder,
     DiscountAgreement,
     Invoice,
     Order,
@@ -265,3 +266,13 @@ class OrderAdmin(ReadOnly, ModelAdmin):
 
 def _is_draft(terms: TermsVersion | None) -> bool:
     return terms is None or terms.published_at is None or terms.published_at > timezone.now()
+
+
+@admin.register(BulkOrder)
+class BulkOrderAdmin(ReadOnly, ModelAdmin):
+    """How far grouped orders are, never who is in them (S0.5)."""
+
+    list_display = ("number", "created_at", "buyer", "organisation", "product", "state", "good_count")
+    list_filter = ("state", "organisation")
+    list_select_related = ("buyer", "organisation", "product")
+    search_fields = ("buyer__email", "organisation__name", "filename")

@@ -121,3 +121,31 @@ class PaymentContested(DomainError):
 
 class ReviewDecided(DomainError):
     """The order does not wait for a decision about its payment (any more)."""
+
+
+class BulkFileRefused(DomainError):
+    """The file cannot be a list of beneficiaries. The message is the key of the reason (`bulk_file`)."""
+
+
+class BulkNotFound(DomainError):
+    """There is no such grouped order of this buyer."""
+
+
+class BulkNotOpen(DomainError):
+    """The file is ordered already, or was given up."""
+
+
+class BulkChanged(DomainError):
+    """The lines are not those that the page showed: another file came, or it is being read."""
+
+
+class BadLinesLeft(DomainError):
+    """Some lines are wrong, and the buyer has not said to order the others all the same."""
+
+
+class DuplicatesLeft(DomainError):
+    """Some lines repeat others, and the buyer has not confirmed them."""
+
+
+class LinkNotResendable(DomainError):
+    """The card of this line was received, is gone, or its link left moments ago."""

@@ -79,11 +79,17 @@ def agreement_overlaps(
 
 
 def bought_this_month(customer_id: int, product_ids: Iterable[int], *, at: datetime) -> dict[int, int]:
-    """Face value per product that the member ordered in the calendar month of `at` (Paris). One query."""
+    """Face value per product that the member ordered in the calendar month of `at` (Paris). One query.
+
+    Not what they ordered for others, as a buyer.
+    """
     month = start_of_day(local_date(at).replace(day=1))
     rows = (
         OrderLine.objects.filter(
-            order__customer_id=customer_id, order__placed_at__gte=month, product_id__in=list(product_ids)
+            order__customer_id=customer_id,
+            order__placed_at__gte=month,
+            order__bulk=None,
+            product_id__in=list(product_ids),
         )
         .exclude(order__state__in=_GIVEN_BACK)
         .values_list("product_id")
@@ -243,13 +249,14 @@ def _with_dispute(orders: QuerySet[Order]) -> QuerySet[Order]:
 
 _PLACED = [state for state in OrderState if state != OrderState.CART]
 _ORDERS = f"""
-SELECT id, booking_id, loads_id, state, currency, total_minor, points_minor, placed_at, paid_at,
+SELECT id, booking_id, loads_id, bulk_id, state, currency, total_minor, points_minor, placed_at, paid_at,
     {_LAST_STATE} AS payment_state
 FROM orders_order WHERE customer_id = %s AND id < %s AND state IN ({{states}}) ORDER BY id DESC LIMIT %s
 """  # noqa: S608 - no value is put in
 _ORDER = f"""
-SELECT orders_order.id, booking_id, loads_id, state, currency, face_minor, total_minor, points_minor,
-    placed_at, paid_at, fulfilled_at, cards_expected_from, cards_expected_until, t.number AS terms_number,
+SELECT orders_order.id, booking_id, loads_id, bulk_id, organisation_id, customer_id, state, currency,
+    face_minor, total_minor, points_minor, placed_at, paid_at, fulfilled_at, cards_expected_from,
+    cards_expected_until, t.number AS terms_number,
     {_LAST_STATE} AS payment_state, {_PAID_WITH} AS payment_label, {_CONTESTED} AS contested
 FROM orders_order LEFT JOIN orders_termsversion t ON t.id = terms_id
 WHERE customer_id = %s AND orders_order.id = %s AND state <> 'cart'
@@ -322,8 +329,10 @@ def overdue_orders(*, at: datetime, limit: int) -> list[Order]:
 
 
 def saved_since(customer_id: int, *, since: datetime) -> int:
-    """What the discounts saved on orders paid since an instant, in minor units. One query."""
-    saved = Order.objects.filter(customer_id=customer_id, paid_at__gte=since).exclude(state__in=_GIVEN_BACK)
+    """What the discounts saved on one's own orders paid since an instant, in minor units. One query."""
+    saved = Order.objects.filter(customer_id=customer_id, bulk=None, paid_at__gte=since).exclude(
+        state__in=_GIVEN_BACK
+    )
     return saved.aggregate(saved=Sum(F("face_minor") - F("total_minor")))["saved"] or 0
 
 

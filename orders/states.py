@@ -41,6 +41,17 @@ class RefundState(TextChoices):
     FAILED = "failed", _("Échoué")
 
 
+class BulkState(TextChoices):
+    """A grouped order (S0.5). `ordered` while its order lives; `sent` when every link has left."""
+
+    READING = "reading", _("Lecture du fichier")
+    REFUSED = "refused", _("Fichier refusé")
+    CHECKED = "checked", _("À vérifier")
+    ORDERED = "ordered", _("Commandée")
+    SENT = "sent", _("Liens envoyés")
+    CLOSED = "closed", _("Liste close")
+
+
 _O, _P, _R = OrderState, PaymentState, RefundState
 
 ORDER_MACHINE = Machine[OrderState](
@@ -79,5 +90,16 @@ REFUND_MACHINE = Machine[RefundState](
     {
         _R.REQUESTED: frozenset({_R.SUCCEEDED, _R.FAILED}),
         _R.FAILED: frozenset({_R.REQUESTED}),
+    }
+)
+
+_B = BulkState
+BULK_MACHINE = Machine[BulkState](
+    {
+        _B.READING: frozenset({_B.READING, _B.REFUSED, _B.CHECKED, _B.CLOSED}),
+        _B.REFUSED: frozenset({_B.READING, _B.CLOSED}),
+        _B.CHECKED: frozenset({_B.READING, _B.ORDERED, _B.CLOSED}),
+        # Back when its order ended unpaid; closed when it was refunded before every link had left.
+        _B.ORDERED: frozenset({_B.CHECKED, _B.SENT, _B.CLOSED}),
     }
 )

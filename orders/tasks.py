@@ -9,6 +9,9 @@ from django.utils import timezone
 from orders.errors import RefundPending
 from orders.models import Payment
 from orders.selectors import unpaid_since
+from orders.services.bulk_send import SEND_JOB, end_delivery, send_links
+from orders.services.bulk_tidy import wipe_old_files
+from orders.services.bulk_upload import READ_JOB, read_bulk
 from orders.services.cancel import expire_order
 from orders.services.fulfil import alarm_overdue, card_was_issued
 from orders.services.invoice import issue_credit_note, issue_invoice, make_file
@@ -22,6 +25,10 @@ from orders.services.tell import confirm_order, tell_refund, tell_refusal
 from orders.services.webhook import handle_webhook
 from outbox.errors import Retry
 from outbox.registry import handler, periodic
+
+LINKS_PER_RUN = 200
+BETWEEN_RUNS = timedelta(seconds=2)
+WAIT_FOR_CARDS = timedelta(seconds=20)
 
 # Payments
 
@@ -95,6 +102,27 @@ def credit_note_wanted(ref: str) -> None:
         make_file(note)
 
 
+# Grouped orders
+
+
+@handler(READ_JOB)
+def file_came(ref: str) -> None:
+    bulk_id, _, generation = ref.partition(":")
+    read_bulk(bulk_id=int(bulk_id), generation=int(generation))
+
+
+@handler(SEND_JOB)
+def cards_to_send(ref: str) -> None:
+    """Send some links, then let their mails and other jobs have their turn; end when no line waits."""
+    order_id, now, after, sent = int(ref), timezone.now(), -1, 0
+    while (step := send_links(order_id=order_id, after=after, at=now)) is not None:
+        after, sent = step.rank, sent + step.sent
+        if sent >= LINKS_PER_RUN:
+            raise Retry(after=BETWEEN_RUNS)
+    if not end_delivery(order_id=order_id, at=now):
+        raise Retry(after=WAIT_FOR_CARDS)
+
+
 # Seats of screenings
 
 
@@ -129,6 +157,11 @@ def expire_unpaid() -> None:
     cutoff = now - timedelta(seconds=settings.ORDER_EXPIRES_AFTER)
     for order_id in unpaid_since(cutoff, limit=500):
         expire_order(order_id=order_id, at=now)
+
+
+@periodic("orders.wipe_old_files", every=timedelta(hours=1))
+def old_files() -> None:
+    wipe_old_files(at=timezone.now())
 
 
 @periodic("orders.alarm_overdue", every=timedelta(minutes=5))

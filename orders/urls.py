@@ -1,5 +1,6 @@
 from django.urls import include, path, register_converter
 
+from orders.urls_bulk import bulk_patterns
 from orders.urls_payment import payment_patterns
 from orders.views import cart, home, load, orders, shop
 
@@ -39,5 +40,5 @@ shop_patterns = [
 
 urlpatterns = [
     path("", home.home, name="home"),
-    path("", include((shop_patterns + payment_patterns, "orders"))),
+    path("", include((shop_patterns + bulk_patterns + payment_patterns, "orders"))),
 ]

@@ -8,7 +8,7 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from accounts.models import IdentificationKey, Membership, Organisation, User
-from accounts.services.demo import add_person, add_staff_role, enrol_totp
+from accounts.services.demo import add_buyer_role, add_person, add_staff_role, enrol_totp
 
 PASSWORD = "une phrase assez longue"
 _numbers = count(1)
@@ -60,6 +60,13 @@ def staff(cse: Organisation, **fields: Any) -> User:
     user = person(**fields)
     add_staff_role(user_id=user.pk, organisation_id=cse.pk)
     enrol_totp(user_id=user.pk)
+    return user
+
+
+def buyer(cse: Organisation, **fields: Any) -> User:
+    """Somebody who orders for the people of `cse` (S0.5)."""
+    user = person(**fields)
+    add_buyer_role(user_id=user.pk, organisation_id=cse.pk)
     return user
 
 

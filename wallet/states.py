@@ -25,6 +25,8 @@ NO_END = date(9999, 12, 30)  # `expires_on` of a card that is good for ever: a p
 CVC_TRIES = 3  # wrong ones in a row block the card (S0.7)
 LARGEST_BATCH = 200  # prepaid cards printed together
 BATCH_PREFIX = "prepaid:"  # of `Card.batch`, for cards made to be handed over
+GROUPED_PREFIX = "bulk:"  # of the batch of a grouped order: each card leaves by a link at once (S0.5)
+CARDS_AT_ONCE = 500  # issued in one transaction; more than a cart can hold
 
 
 def card_day(kind: str, at: datetime) -> date:

@@ -9,7 +9,7 @@ from outbox.errors import Retry
 from outbox.registry import handler, periodic
 from wallet.selectors import batch_of_intent, issue_state
 from wallet.services.draw import DRAW_CARD_JOB, draw_batch, draw_renumbered
-from wallet.services.issue import issue_batch
+from wallet.services.issue import issue_chunk
 from wallet.services.plan import ISSUE_JOB
 from wallet.services.print_batch import DRAW_SHEET_JOB, draw_sheet
 from wallet.services.record import DRAW_JOB
@@ -19,13 +19,18 @@ from wallet.services.stock import IMPORT_JOB
 
 ASK_AGAIN = timedelta(seconds=30)
 OUT_OF_STOCK = timedelta(minutes=10)
-READ_FOR_SECONDS = 15
+WORK_FOR_SECONDS = 15
 
 
 @handler(ISSUE_JOB)
 def run_issue_batch(ref: str) -> None:
-    """Issue; come back while an issuer owes an answer or a shelf is empty."""
-    issue_batch(batch=ref, at=timezone.now())
+    """Issue for a while, then let other jobs have their turn; come back while an issuer owes an answer or a
+    shelf is empty."""
+    ends_at, after = time.monotonic() + WORK_FOR_SECONDS, -1
+    while (last := issue_chunk(batch=ref, after=after, at=timezone.now())) is not None:
+        if time.monotonic() > ends_at:
+            raise Retry(after=timedelta(0))
+        after = last
     state = issue_state(ref)
     for pool_slug in state.pools:
         warn_if_low(pool_slug=pool_slug, at=timezone.now())
@@ -53,7 +58,7 @@ def run_draw_sheet(ref: str) -> None:
 @handler(IMPORT_JOB)
 def run_import_stock(ref: str) -> None:
     """Read for a while, then let other jobs have their turn."""
-    ends_at = time.monotonic() + READ_FOR_SECONDS
+    ends_at = time.monotonic() + WORK_FOR_SECONDS
     while shelve_next_piece(import_id=int(ref), at=timezone.now()):
         if time.monotonic() > ends_at:
             raise Retry(after=timedelta(0))

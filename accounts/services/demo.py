@@ -10,7 +10,7 @@ from allauth.mfa.adapter import get_adapter
 from allauth.mfa.models import Authenticator
 from django.db import transaction
 
-from accounts.models import StaffRole, User
+from accounts.models import BuyerRole, StaffRole, User
 
 DEMO_TOTP_SECRET = "MIRABELLEDEMO2345MIRABELLEDEMO23"  # noqa: S105  base32; printed on the demo's own page
 TOTP_PERIOD_SECONDS = 30
@@ -33,6 +33,11 @@ def add_person(
 def add_staff_role(*, user_id: int, organisation_id: int) -> None:
     """Let a person decide the requests of a CSE."""
     StaffRole.objects.get_or_create(user_id=user_id, organisation_id=organisation_id)
+
+
+def add_buyer_role(*, user_id: int, organisation_id: int) -> None:
+    """Let a person order for an organisation."""
+    BuyerRole.objects.get_or_create(user_id=user_id, organisation_id=organisation_id)
 
 
 def enrol_totp(*, user_id: int, secret: str = DEMO_TOTP_SECRET) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from accounts.models import IdentificationKey, Organisation, Site, User
-from accounts.services.demo import add_person, add_staff_role, enrol_totp
+from accounts.services.demo import add_buyer_role, add_person, add_staff_role, enrol_totp
 from accounts.services.membership import decide_one, request_membership
 from accounts.services.profile import record_consent
 from accounts.states import MembershipState
@@ -16,6 +16,7 @@ PASSWORD = "mirabelle-demo"  # noqa: S105  printed by `make run`
 MEMBER = "membre@demo.example"
 NEWCOMER = "nouveau@demo.example"
 STAFF = "cse@demo.example"
+BUYER = "acheteur@demo.example"
 OPERATOR = "admin@demo.example"
 MERCHANT = "marchand@demo.example"
 CSE, OTHER_CSE = "ateliers-verdore", "filature-du-lac"
@@ -29,6 +30,7 @@ class Cast:
 
     member: User
     staff: User
+    buyer: User | None
     operator: User
     cse: Organisation
     other_cse: Organisation
@@ -37,8 +39,9 @@ class Cast:
 def known_people() -> Cast:
     """Those of an earlier telling."""
     member, staff, operator = (User.objects.get(email=email) for email in (MEMBER, STAFF, OPERATOR))
+    buyer = User.objects.filter(email=BUYER).first()  # not in the data of older releases
     cse, other = (Organisation.objects.get(slug=slug) for slug in (CSE, OTHER_CSE))
-    return Cast(member=member, staff=staff, operator=operator, cse=cse, other_cse=other)
+    return Cast(member=member, staff=staff, buyer=buyer, operator=operator, cse=cse, other_cse=other)
 
 
 def people(*, at: datetime) -> Cast:
@@ -60,6 +63,16 @@ def people(*, at: datetime) -> Cast:
         postal_code="00100",
         city="Exempleville",
     )
+    buyer = _account(
+        BUYER,
+        "Hélène",
+        "Vasseur",
+        at=at - timedelta(days=588),
+        address_line1="2 place des Ateliers",
+        postal_code="00100",
+        city="Exempleville",
+    )
+    add_buyer_role(user_id=buyer.pk, organisation_id=cse.pk)
     newcomer = _account(NEWCOMER, "Sacha", "Morvan", at=at - timedelta(days=1, hours=2))
     _keys(cse, other, operator, at=at)
     _join(staff, cse, DIRECT_KEY, actor=operator, at=at - timedelta(days=589))
@@ -67,7 +80,7 @@ def people(*, at: datetime) -> Cast:
     enrol_totp(user_id=staff.pk)
     _join(member, cse, KEY, actor=staff, at=at - timedelta(days=559))
     request_membership(user_id=newcomer.pk, key=KEY, at=at - timedelta(days=1))
-    return Cast(member=member, staff=staff, operator=operator, cse=cse, other_cse=other)
+    return Cast(member=member, staff=staff, buyer=buyer, operator=operator, cse=cse, other_cse=other)
 
 
 def _organisation(name: str, slug: str, sites: list[str]) -> Organisation:

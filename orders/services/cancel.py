@@ -6,6 +6,7 @@ from django.db import transaction
 
 from orders.errors import OrderNotCancellable
 from orders.models import Order, OrderLine, Payment
+from orders.services.bulk_pay import give_bulk_back
 from orders.services.lock import lock_order
 from orders.services.move import move_order
 from orders.services.points import release_points_of
@@ -60,9 +61,12 @@ def _page_is_open(order: Order, at: datetime) -> bool:
 
 
 def _give_back(order: Order, end: BookingEnd, at: datetime) -> None:
-    """Seats are booked anew, against what is free then: they never are in a cart. Neither is a load."""
+    """Seats are booked anew, against what is free then: they never are in a cart. Neither is a load, nor a
+    file of beneficiaries, which can be ordered again."""
     if order.booking_id is not None:
         let_seats_go(order, at=at, end=end)
+    elif order.bulk_id is not None:
+        give_bulk_back(order)
     elif order.loads_id is None:
         _give_lines_back(order)
     release_points_of(order, at=at)

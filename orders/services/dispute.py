@@ -12,6 +12,7 @@ from django.db import transaction
 from kernel.money import format_minor
 from orders.errors import NothingToRefund
 from orders.models import Order, Payment, Refund
+from orders.services.batch import batch_of
 from orders.services.load_pay import contest_load, release_load
 from orders.services.lock import lock_order_of_payment
 from orders.services.move_payment import move_payment
@@ -41,7 +42,7 @@ def note_dispute(*, payment_id: int, target: PaymentState, at: datetime) -> None
         figures = contest_load(order, target=target, note=f"{payment.reference} {target}", at=at)
     elif _paid_for_cards(payment):
         stop = freeze_batch if target == PaymentState.DISPUTED else condemn_batch
-        stopped = stop(batch=_batch(order), note=f"{payment.reference} {target}", at=at)
+        stopped = stop(batch=batch_of(order), note=f"{payment.reference} {target}", at=at)
         figures = _in_words(stopped, order.currency) if order.booking_id is None else _of_seats(order)
         if target == PaymentState.CHARGED_BACK:
             undo_whole(order, refund=None, at=at)
@@ -58,7 +59,7 @@ def win_dispute(order: Order, payment: Payment, *, at: datetime) -> None:
     if order.loads_id is not None and _paid_for_cards(payment):
         release_load(order, note=f"{payment.reference} dispute won", at=at)
     elif _paid_for_cards(payment):
-        release_batch(batch=_batch(order), note=f"{payment.reference} dispute won", at=at)
+        release_batch(batch=batch_of(order), note=f"{payment.reference} dispute won", at=at)
         _refund_seats_given_back(order, at=at)
 
 
@@ -81,10 +82,6 @@ def _before_the_dispute(payment: Payment) -> PaymentState:
 def _paid_for_cards(payment: Payment) -> bool:
     """False for money that came twice or too late: other money pays for the cards, if there are any."""
     return not Refund.objects.filter(payment=payment, undue=True).exists()
-
-
-def _batch(order: Order) -> str:
-    return f"order:{order.pk}"
 
 
 def _of_seats(order: Order) -> str:

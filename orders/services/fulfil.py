@@ -6,34 +6,40 @@ from uuid import UUID
 from django.db import transaction
 
 from orders.selectors import overdue_orders
+from orders.services.batch import order_of_batch
+from orders.services.bulk_send import SEND_JOB
 from orders.services.lock import lock_order
 from orders.services.move import move_order
 from orders.services.tell import tell_cards_available
 from orders.states import OrderState
 from outbox.services.alarm import raise_alarm
+from outbox.services.enqueue import enqueue
 from wallet.selectors import BatchProgress, batch_of_intent, batch_progress
-
-_PREFIX = "order:"
 
 
 def card_was_issued(*, intent_id: UUID, at: datetime) -> None:
     """Take note of one more card: the order is Activé when all its cards are there (S3.7).
 
-    Told twice, nothing happens. Batches that are not an order's are none of our business.
+    Cards of a grouped order leave by links as they come (S0.5). Told twice, nothing happens. Batches that
+    are not an order's are none of our business.
     """
     batch = batch_of_intent(intent_id)
-    if batch.startswith(_PREFIX):
-        _advance(int(batch.removeprefix(_PREFIX)), batch_progress(batch), at)
+    order_id = order_of_batch(batch)
+    if order_id is not None:
+        _advance(order_id, batch_progress(batch), at)
 
 
 @transaction.atomic
 def _advance(order_id: int, progress: BatchProgress, at: datetime) -> None:
     order = lock_order(order_id)
+    if order.bulk_id is not None:
+        enqueue(kind=SEND_JOB, ref=str(order_id), due_at=at)
     if order.state not in {OrderState.VALIDATED, OrderState.FULFILLING}:
         return
     if progress.issued >= progress.total:
         move_order(order, OrderState.FULFILLED, at=at, fulfilled_at=at)
-        tell_cards_available(order, cards=progress.total, of_places=progress.of_places, at=at)
+        if order.bulk_id is None:
+            tell_cards_available(order, cards=progress.total, of_places=progress.of_places, at=at)
     elif order.state == OrderState.VALIDATED:
         move_order(order, OrderState.FULFILLING, at=at)
 

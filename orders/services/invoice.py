@@ -132,12 +132,7 @@ def _figures(
         "earned_on": earned.usable_on.isoformat() if earned and earned.usable_on else None,
         "order_number": order.number,
         "seller": asdict(our_company()),
-        "buyer": {
-            "name": customer.full_name,
-            "address": list(customer.address_lines),
-            "country": customer.country,
-            "email": customer.email,
-        },
+        "buyer": _buyer(order, customer),
         "lines": list(lines),
         "currency": order.currency,
         "payment_reference": payment.reference,
@@ -145,6 +140,14 @@ def _figures(
         "paid_at": order.paid_at.isoformat(),
         "language": customer.language,
     }
+
+
+def _buyer(order: Order, customer: Identity) -> dict[str, Any]:
+    """The customer; for a grouped order the organisation, in care of who bought for it."""
+    name, lines = customer.full_name, list(customer.address_lines)
+    if order.bulk_id is not None and order.organisation is not None:
+        name, lines = order.organisation.name, [customer.full_name, *lines]
+    return {"name": name, "address": lines[:3], "country": customer.country, "email": customer.email}
 
 
 def _line(line: OrderLine) -> dict[str, Any]:

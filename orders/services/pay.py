@@ -12,6 +12,9 @@ from ledger.errors import AccountFrozen
 from orders.errors import PointsWithheld
 from orders.gateways.base import PspState
 from orders.models import Order, Payment
+from orders.services.batch import batch_of
+from orders.services.bulk_pay import bulk_is_gone, keep_bulk
+from orders.services.bulk_place import faces_by_rank
 from orders.services.dispute import win_dispute
 from orders.services.facts import LineBought, lines_bought
 from orders.services.load_pay import give_load_up, validate_load
@@ -40,8 +43,8 @@ def pay_order(*, payment_id: int, evidence: PspState, at: datetime) -> None:
     A second success, or one after the cancellation: refunded by itself. Told again, nothing happens, unless
     the payment was contested meanwhile: then the dispute is won.
     Seats of a screening are confirmed at once; given up meanwhile, the money is refunded (S2.5). So it is
-    when points that were to pay a part of an expired order are gone. A load is credited at once; if the card
-    has no room left, the money is refunded (S0.7).
+    when points that were to pay a part of an expired order are gone, or its file of beneficiaries. A load is
+    credited at once; if the card has no room left, the money is refunded (S0.7).
     """
     order = lock_order_of_payment(payment_id)
     # All tries of the order in one statement: the others are called off below.
@@ -52,7 +55,7 @@ def pay_order(*, payment_id: int, evidence: PspState, at: datetime) -> None:
             win_dispute(order, payment, at=at)
         return
     _receive(payment, evidence, at)
-    if order.state not in WAITS_FOR_MONEY or seats_are_gone(order) or points_are_gone(order, at=at):
+    if order.state not in WAITS_FOR_MONEY or _object_is_gone(order) or points_are_gone(order, at=at):
         add_refund(
             payment, amount_minor=evidence.amount_minor, reason=f"order {order.state}", undue=True, at=at
         )
@@ -71,6 +74,11 @@ def pay_order(*, payment_id: int, evidence: PspState, at: datetime) -> None:
             _send_to_review(order, payment, at, code="places_frozen", note=f"account {refusal}")
         except PointsWithheld:
             _send_to_review(order, payment, at, code="points_frozen", note="points set aside are frozen")
+
+
+def _object_is_gone(order: Order) -> bool:
+    """Whether what the order was to pay has been given up, or given to another order."""
+    return seats_are_gone(order) or bulk_is_gone(order)
 
 
 def _receive(payment: Payment, evidence: PspState, at: datetime) -> None:
@@ -107,13 +115,15 @@ def validate_order(
     elif order.loads_id is not None:
         validate = validate_load
     validate(order, at=at, call_off=call_off or (), actor=actor, note=note)
-    if order.loads_id is None:  # money on a card is no purchase yet
+    # Money on a card is no purchase yet, and a grouped order is no purchase of its buyer's own.
+    if order.loads_id is None and order.bulk_id is None:
         earn_points(order, at=at)
 
 
 def _validate_cards(order: Order, *, at: datetime, call_off: Sequence[int], actor: str, note: str) -> None:
     earliest = at + timedelta(seconds=settings.ISSUE_DELAY_MIN)
     latest = at + timedelta(seconds=settings.ISSUE_DELAY_MAX)
+    keep_bulk(order)
     move_order(
         order,
         OrderState.VALIDATED,
@@ -126,7 +136,7 @@ def _validate_cards(order: Order, *, at: datetime, call_off: Sequence[int], acto
     )
     ref = str(order.pk)
     plan_issue(
-        batch=f"order:{order.pk}",
+        batch=batch_of(order),
         holder_id=order.customer_id,
         cards=_cards(order, at),
         due_at=_issue_time(order, earliest, latest),
@@ -140,8 +150,12 @@ def _validate_cards(order: Order, *, at: datetime, call_off: Sequence[int], acto
 
 
 def _cards(order: Order, at: datetime) -> list[CardRequest]:
+    """One for each card, in the order of lines; in that of the file's good lines for a grouped order."""
     lines = lines_bought(order.pk, language=customer_language(order.customer_id))
-    return [card for line in lines for card in [_card(line, order, at)] * line.quantity]
+    if order.bulk_id is None:
+        return [card for line in lines for card in [_card(line, order, at)] * line.quantity]
+    by_face = {line.face_minor: _card(line, order, at) for line in lines}
+    return [by_face[face] for face in faces_by_rank(order.bulk_id)]
 
 
 def _card(line: LineBought, order: Order, at: datetime) -> CardRequest:

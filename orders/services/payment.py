@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.urls import reverse
 
-from accounts.selectors import customer_identity, ordering_gate
+from accounts.selectors import customer_identity, may_buy_for, ordering_gate
 from orders.errors import OrderingNotOpen, OrderNotPayable, PaymentInProgress
 from orders.gateways import gateway
 from orders.gateways.base import CheckoutRequest, CheckoutSession, GatewayRefused
@@ -53,7 +53,7 @@ def _open_payment(*, order_id: int, customer_id: int, at: datetime) -> Payment:
     payments = list(Payment.objects.select_for_update().filter(order=order).order_by("pk"))
     if any(payment.state == PaymentState.PENDING for payment in payments):
         raise PaymentInProgress
-    if not ordering_gate(customer_id).may_order:
+    if not may_still_pay(order):
         raise OrderingNotOpen
     refuse_unloadable(order, at=at)
     for payment in payments:
@@ -64,6 +64,13 @@ def _open_payment(*, order_id: int, customer_id: int, at: datetime) -> Payment:
     if order.placed_at is None or at >= order.placed_at + timedelta(seconds=settings.ORDER_EXPIRES_AFTER):
         raise OrderNotPayable  # else each new page would keep the order, and its prices, alive for ever
     return _create_payment(order, taken={payment.reference for payment in payments}, at=at)
+
+
+def may_still_pay(order: Order) -> bool:
+    """Whether its customer may order as of now: as a member, or as a buyer of its CSE. One query."""
+    if order.bulk_id is not None:
+        return may_buy_for(order.customer_id, order.organisation_id)
+    return ordering_gate(order.customer_id).may_order
 
 
 def _create_payment(order: Order, *, taken: set[str], at: datetime) -> Payment:

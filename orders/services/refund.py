@@ -10,6 +10,8 @@ from orders.errors import NothingToRefund, RefundPending
 from orders.gateways import gateway
 from orders.gateways.base import GatewayRefused, PspRefund, RefundStatus
 from orders.models import Order, Payment, Refund
+from orders.services.batch import batch_of
+from orders.services.bulk_pay import close_bulk
 from orders.services.load_pay import take_load_off
 from orders.services.move import move_order
 from orders.services.move_payment import move_payment, move_refund
@@ -53,12 +55,14 @@ def refund_order(*, order_id: int, reason: str, at: datetime) -> Refund:
     """Take an order back whole: its money goes back and its cards lose their value, or neither.
 
     Booked seats go back with all their places, whatever the customer's limit. A load is taken off its card.
+    Links of a grouped order that nobody used die with their cards.
     Refuses `NothingToRefund` and `wallet.errors.CardAlreadyUsed`.
     """
     refund = request_refund(order_id=order_id, reason=reason, at=at)
     take_seats_back(refund.payment.order, at=at, actor="staff")
     take_load_off(refund.payment.order, at=at)
-    void_batch(f"order:{order_id}", at)
+    close_bulk(refund.payment.order)
+    void_batch(batch_of(refund.payment.order), at)
     return refund
 
 

@@ -9,7 +9,7 @@ from django.utils import translation
 
 from accounts.selectors import customer_identity
 from kernel.calendar import PARIS
-from orders.models import Order, Payment, Refund
+from orders.models import BulkOrder, Order, Payment, Refund
 from orders.services.points import points_earned, taken_back
 from outbox.services.mail import queue_mail
 
@@ -51,6 +51,16 @@ def tell_cards_available(order: Order, *, cards: int, of_places: int, at: dateti
     _to_customer("cards_available", str(order.pk), order, facts, at)
 
 
+def tell_links_sent(order: Order, bulk: BulkOrder, *, at: datetime) -> None:
+    """Every link of a grouped order has left (S0.5); in the transaction that says so."""
+    facts = {
+        "bulk_number": bulk.number,
+        "links": bulk.good_count,
+        "url": settings.SITE_URL + reverse("orders:bulk", args=[bulk.number]),
+    }
+    _to_customer("links_sent", str(order.pk), order, facts, at)
+
+
 def tell_load_refused(order: Order, *, limit_minor: int, at: datetime) -> None:
     """A load was paid and could not be put on its card (S0.7); in the transaction that gives it up."""
     facts = {"amount_minor": order.total_minor, "currency": order.currency, "limit_minor": limit_minor}
@@ -89,6 +99,7 @@ def _order_facts(order: Order) -> dict[str, Any]:
             }
             for line in order.lines.all()
         ],
+        "is_grouped": order.bulk_id is not None,
         "currency": order.currency,
         "face_minor": order.face_minor,
         "saving_minor": order.saving_minor,

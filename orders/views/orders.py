@@ -23,7 +23,7 @@ from orders.models import Order
 from orders.selectors import cart_size, contents_of, order_detail, order_lines, orders_of
 from orders.services.cancel import cancel_order
 from orders.services.invoice import document_of
-from orders.services.payment import cancel_open_payment
+from orders.services.payment import cancel_open_payment, may_still_pay
 from orders.views.basket import with_basket
 from orders.views.points import points_notes, points_summaries
 from orders.views.timeline import Status, status_of, timeline_of
@@ -151,7 +151,7 @@ def _order_context(request: HttpRequest, number: int) -> dict[str, object]:
         "order": order,
         "lines": order_lines(_customer(request), number),
         "timeline": timeline_of(order, now=timezone.now()),
-        "may_order": request.gate.may_order,  # type: ignore[attr-defined]
+        "may_order": may_still_pay(order) if order.bulk_id else request.gate.may_order,  # type: ignore[attr-defined]
         "poll_seconds": settings.TIMELINE_POLL_SECONDS,
     }
 

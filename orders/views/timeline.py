@@ -107,7 +107,8 @@ def _steps(order: Order, now: datetime) -> list[Step]:
         return [placed, _payment_step(order, now), _seats_step(order)]
     if order.loads_id:
         return [placed, _payment_step(order, now), _load_step(order)]
-    return [placed, _payment_step(order, now), _valid_step(order), _cards_step(order, now)]
+    cards = _links_step(order) if order.bulk_id else _cards_step(order, now)
+    return [placed, _payment_step(order, now), _valid_step(order), cards]
 
 
 def _paid_step(order: Order) -> list[Step]:
@@ -196,6 +197,17 @@ def _load_step(order: Order) -> Step:
     return Step(label, "todo", note=gettext("Le montant est sur la carte dès que le paiement est confirmé."))
 
 
+def _links_step(order: Order) -> Step:
+    """Cards of a grouped order leave by links as they come (S0.5)."""
+    label = gettext("Liens aux bénéficiaires")
+    if order.state == OrderState.FULFILLED:
+        note = gettext("Toutes les cartes sont prêtes : leurs liens partent.")
+        return Step(label, "done", order.fulfilled_at, note)
+    if order.contested:  # type: ignore[attr-defined]
+        return Step(label, "todo", note=gettext("Vos cartes attendent la décision de votre banque."))
+    return Step(label, "todo", note=gettext("Chacun reçoit un lien dès que sa carte est prête."))
+
+
 def _confirmation(order: Order, now: datetime) -> datetime:
     assert order.placed_at is not None
     expected = order.placed_at + timedelta(seconds=settings.PAYMENT_POLL_AFTER)
@@ -218,6 +230,8 @@ def _closing(order: Order) -> str:
             return gettext("Rien n'a été débité. Les fauteuils sont libres, vos places sont sur vos cartes.")
         case OrderState.CANCELLED if order.loads_id:
             return gettext("La carte n'a pas été rechargée. Si un paiement est arrivé, il vous est rendu.")
+        case OrderState.CANCELLED | OrderState.EXPIRED if order.bulk_id:
+            return gettext("Rien n'a été débité. Vous pouvez commander de nouveau la même liste.")
         case OrderState.CANCELLED:
             return gettext("Rien n'a été débité. Ses cartes sont revenues dans votre panier s'il était vide.")
         case OrderState.EXPIRED:

@@ -14,7 +14,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, resolve, reverse
 from accounts.middleware import AccessMiddleware, audience_of
 from kernel import access
 from kernel.access import Audience
-from tests.factories import member, operator, organisation, person, sign_in, staff
+from tests.factories import buyer, member, operator, organisation, person, sign_in, staff
 from tests.merchants.factories import at_till, make_merchant, make_till
 from tests.merchants.portal import merchant_person
 
@@ -29,6 +29,8 @@ SAMPLES = {
     "path": "x",
     "order": "CMD-1",
     "booking": "RES-1",
+    "bulk": "GRP-1",
+    "line": "2",
     "digits": "CMD-1",
 }
 NAMED_GROUPS = {"key": "abc", "uidb36": "1", "number": "CMD-1", "app_label": "accounts"}
@@ -65,7 +67,17 @@ def addresses() -> list[Address]:
     return list(found.values())
 
 
-ROLES = ("visitor", "newcomer", "member", "staff without code", "staff", "operator", "till", "merchant")
+ROLES = (
+    "visitor",
+    "newcomer",
+    "member",
+    "staff without code",
+    "staff",
+    "buyer",
+    "operator",
+    "till",
+    "merchant",
+)
 MAY_ENTER = {
     Audience.PUBLIC: set(ROLES),
     Audience.SERVICE: set(ROLES),
@@ -73,6 +85,7 @@ MAY_ENTER = {
     Audience.SIGNED_IN: set(ROLES) - {"visitor", "till"},
     Audience.MEMBER: {"member"},
     Audience.CSE_STAFF: {"staff"},
+    Audience.BUYER: {"buyer"},
     Audience.OPERATOR: {"operator"},
     Audience.TERMINAL: {"till"},
     Audience.MERCHANT: {"merchant"},
@@ -86,6 +99,7 @@ def signed_in_as(role: str) -> Client:
         "member": lambda: sign_in(client, member()),
         "staff without code": lambda: sign_in(client, staff(organisation())),
         "staff": lambda: sign_in(client, staff(organisation()), second_factor=True),
+        "buyer": lambda: sign_in(client, buyer(organisation())),
         "operator": lambda: sign_in(client, operator()),
         "till": lambda: at_till(client, make_till()),
         "merchant": lambda: sign_in(client, merchant_person(make_merchant()), second_factor=True),

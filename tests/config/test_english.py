@@ -11,12 +11,13 @@ from uuid import UUID, uuid4
 import pytest
 from django.conf import settings
 from django.core import mail
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Organisation, Site, User
-from config.demo.people import MEMBER, MERCHANT, NEWCOMER, OPERATOR, STAFF
+from config.demo.people import BUYER, MEMBER, MERCHANT, NEWCOMER, OPERATOR, STAFF
 from config.demo.tell import tell
 from documents.services.ecard import build_ecard_pdf
 from documents.services.facturx import build_invoice_pdf, our_company
@@ -29,7 +30,7 @@ from merchants.models import Device, Dispute, Merchant, Operator, Outlet, Statem
 from merchants.services.commission_invoice import invoice_data
 from merchants.services.settle import settle_due
 from merchants.services.statement_paper import statement_csv, statement_pdf
-from orders.models import Order, Product
+from orders.models import BulkOrder, Order, Product
 from outbox.services.mail import queue_mail
 from sandbox.models import Sms
 from tests.documents.samples import a_credit_note, a_line, a_taxed_line, a_ticket, an_ecard, an_invoice
@@ -385,6 +386,42 @@ def test_who_books_seats_reads_english_everywhere(story: list[str]) -> None:
 
 
 @pytest.mark.django_db
+def test_who_orders_for_many_reads_english_everywhere(story: list[str]) -> None:
+    buyer, here = as_who(BUYER), reverse("orders:bulk_list")
+    bulks = list(BulkOrder.objects.order_by("pk"))
+    names = [*story, *(bulk.message for bulk in bulks)]
+    addresses = [here, reverse("orders:bulk_new")]
+    addresses += [reverse("orders:bulk", args=[bulk.pk]) for bulk in bulks]
+    addresses += [reverse("orders:detail", args=[order.number]) for order in Order.objects.exclude(bulk=None)]
+    assert leftovers(buyer, addresses, names) == {}
+    waiting = bulks[-1]
+    place = reverse("orders:bulk_place", args=[waiting.pk])
+    typed = {"generation": 1, "total": 1, "cgv": "on"}
+    for more in ({}, {"bonnes": "on"}, {"bonnes": "on", "doublons": "on"}, {"cgv": ""}):
+        assert french_in(buyer.post(place, {**typed, **more}).content.decode(), names) == []
+    for content in (b"", b"%PDF", b"\xd0\xcf\x11\xe0"):
+        file = {"fichier": SimpleUploadedFile("a.csv", content)}
+        refused = buyer.post(reverse("orders:bulk_file", args=[waiting.pk]), file).content.decode()
+        assert french_in(refused, names) == []
+    for refusal in (
+        "empty",
+        "no_lines",
+        "too_many",
+        "faces",
+        "not_xlsx",
+        "protected",
+        "bomb",
+        "columns:email",
+    ):
+        BulkOrder.objects.filter(pk=waiting.pk).update(state="refused", refusal=refusal)
+        assert leftovers(buyer, [reverse("orders:bulk", args=[waiting.pk])], names) == {}
+    for state in ("reading", "closed"):
+        BulkOrder.objects.filter(pk=waiting.pk).update(state=state)
+        assert leftovers(buyer, [reverse("orders:bulk", args=[waiting.pk])], names) == {}
+    assert french_in(buyer.get(reverse("orders:bulk_csv", args=[bulks[0].pk])).content.decode(), names) == []
+
+
+@pytest.mark.django_db
 def test_staff_read_english_everywhere(story: list[str]) -> None:
     addresses = [reverse(f"cse:{name}") for name in ("queue", "members", "keys")]
     assert leftovers(as_who(STAFF), [*addresses, "/cse/?q=nobody"], story) == {}
@@ -453,6 +490,9 @@ FACTS: dict[str, Any] = {
     "currency": "EUR",
     "lines": [LINE],
     "cards": 2,
+    "links": 2,
+    "bulk_number": "GRP-12",
+    "is_grouped": False,
     "days": 7,
     "places": True,
     "deadlines": [

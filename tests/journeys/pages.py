@@ -17,7 +17,7 @@ from accounts.services.demo import add_person
 from accounts.services.membership import request_membership
 from accounts.states import MembershipState
 from config.demo.merchants import TID
-from config.demo.people import KEY, MEMBER, MERCHANT, NEWCOMER, OPERATOR, STAFF
+from config.demo.people import BUYER, KEY, MEMBER, MERCHANT, NEWCOMER, OPERATOR, STAFF
 from loyalty.models import Challenge, Member, Programme, Promotion
 from loyalty.services.enrol import Applicant, start_enrolment
 from loyalty.services.promote import grant_promotion
@@ -29,7 +29,7 @@ from merchants.selectors.devices import device_session, token_index
 from merchants.services.receipt import receipt_token
 from merchants.views.common import card_token
 from orders.gateways.base import CheckoutRequest
-from orders.models import Order, Product
+from orders.models import BulkOrder, Order, Product
 from orders.services.cart import add_line
 from orders.services.payment import start_payment
 from orders.states import OrderState
@@ -163,6 +163,10 @@ def _places(kind: str, **fields: str) -> Arguments:
 
 def _prepaid(state: str) -> Arguments:
     return _places("prepaid", state=state)
+
+
+def _bulk(state: str) -> Arguments:
+    return lambda: (BulkOrder.objects.filter(buyer__email=BUYER, state=state).latest("pk").number,)
 
 
 def _membership(state: MembershipState) -> Arguments:
@@ -436,6 +440,11 @@ PAGES = (
     Opened(MERCHANT, "merchant:dispute_statement", "", _statement),
     Opened(MERCHANT, "merchant:dispute", "", lambda: (Dispute.objects.latest("pk").pk,)),
     Opened(MERCHANT, "merchant:password", "", _cashier),
+    Opened(BUYER, "orders:bulk_list"),
+    Opened(BUYER, "orders:bulk_new"),
+    Opened(BUYER, "orders:bulk", "report", _bulk("checked")),
+    Opened(BUYER, "orders:bulk", "delivered", _bulk("sent")),
+    Opened(BUYER, "orders:list", "grouped"),
     Opened(OPERATOR, "cse:unassigned"),
     Opened(OPERATOR, "cse:unassigned_request", "", _without_key),
 )

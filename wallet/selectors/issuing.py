@@ -60,7 +60,8 @@ def batch_of_intent(intent_id: UUID | str) -> str:
 
 def issue_state(batch: str) -> IssueState:
     """What the issuing job needs to know after a run, in one query; what is on hold waits for nobody."""
-    rows = list(IssueIntent.objects.filter(batch=batch, hold=Hold.NONE).values_list("state", "issuer"))
+    intents = IssueIntent.objects.filter(batch=batch, hold=Hold.NONE).order_by()
+    rows = list(intents.values_list("state", "issuer").distinct())
     states = {state for state, _ in rows}
     stock = {issuer.partition(":")[2] or "stock" for _, issuer in rows if issuer.partition(":")[0] == "stock"}
     return IssueState(

@@ -11,7 +11,7 @@ from wallet.errors import IssuerRefused, IssuerUnreachable, OutOfStock
 from wallet.issuers.base import IssuedNumber, Issuer, IssueRequest, issuer_named, local_issuer_named
 from wallet.models import IssueIntent
 from wallet.services.record import Issued, record_cards
-from wallet.states import INTENT_MACHINE, Hold, IntentState
+from wallet.states import CARDS_AT_ONCE, INTENT_MACHINE, Hold, IntentState
 
 OPEN = [IntentState.PLANNED, IntentState.SENT, IntentState.UNKNOWN]
 
@@ -19,21 +19,29 @@ OPEN = [IntentState.PLANNED, IntentState.SENT, IntentState.UNKNOWN]
 def issue_batch(*, batch: str, at: datetime) -> None:
     """Issue every card of `batch` that is not issued yet nor on hold (S3.7). May be repeated at any time.
 
-    Cards of in-process issuers appear together or not at all, except those that an issuer refuses to make.
-    A remote issuer is called outside any transaction, after the call was noted; whatever it leaves open
-    stays open for the next run.
+    Cards of in-process issuers appear `CARDS_AT_ONCE` together or not at all, except those that an issuer
+    refuses to make. A remote issuer is called outside any transaction, after the call was noted; whatever it
+    leaves open stays open for the next run.
     """
+    after: int | None = -1
+    while after is not None:
+        after = issue_chunk(batch=batch, after=after, at=at)
+
+
+def issue_chunk(*, batch: str, after: int, at: datetime) -> int | None:
+    """As `issue_batch`, for the next `CARDS_AT_ONCE` ranks beyond `after`; the last one, None at the end."""
     with transaction.atomic():
         intents = list(
             IssueIntent.objects.select_for_update(of=("self",))
-            .filter(batch=batch, state__in=OPEN, hold=Hold.NONE)
-            .order_by("rank")
+            .filter(batch=batch, rank__gt=after, state__in=OPEN, hold=Hold.NONE)
+            .order_by("rank")[:CARDS_AT_ONCE]
         )
         local = [intent for intent in intents if issuer_named(intent.issuer).in_process]
         record_cards(_issued_locally(local, at=at), at=at)
     for intent in intents:
-        if intent not in local:
+        if not issuer_named(intent.issuer).in_process:
             _issue_remotely(intent, at=at)
+    return intents[-1].rank if len(intents) == CARDS_AT_ONCE else None
 
 
 def _issued_locally(intents: list[IssueIntent], *, at: datetime) -> list[Issued]:

@@ -10,7 +10,7 @@ from wallet.models import Card, CardEvent, IssueIntent
 from wallet.services.placecard import opening_of, put_number, put_places
 from wallet.services.prepaid import add_cvcs, end_of_life
 from wallet.services.rows import insert_cards
-from wallet.states import CardEventKind, CardKind, CardState, Hold
+from wallet.states import GROUPED_PREFIX, CardEventKind, CardKind, CardState, Hold
 
 ISSUED_JOB = "wallet.card_issued"
 DRAW_JOB = "wallet.draw_cards"
@@ -36,7 +36,10 @@ def record_cards(issued: Sequence[Issued], *, at: datetime) -> None:
     for name in {card.issuer for card in cards}:
         issuer_named(name).settle(keys)
     last = str(keys[-1])
-    enqueue_many([JobRequest(ISSUED_JOB, last, at), JobRequest(DRAW_JOB, last, at)])
+    jobs = [JobRequest(ISSUED_JOB, last, at)]
+    if not cards[-1].batch.startswith(GROUPED_PREFIX):  # those get another number when they are received
+        jobs.append(JobRequest(DRAW_JOB, last, at))
+    enqueue_many(jobs)
 
 
 def _card(intent: IssueIntent, number: IssuedNumber, at: datetime) -> Card:

@@ -11,7 +11,7 @@ from django.urls import reverse
 from accounts.selectors import customer_identity
 from kernel.calendar import local_date
 from ledger.selectors import balance
-from outbox.services.mail import queue_mail
+from outbox.services.mail import MailRequest, queue_mails
 from wallet.errors import AlreadySent, CardNotUsable, LinkNotOpen, NamedCardStays, TooManyLinks
 from wallet.models import Card, CardEvent, ClaimLink
 from wallet.selectors import token_hash
@@ -134,14 +134,20 @@ def _note(card: Card, kind: CardEventKind, actor_id: int, at: datetime) -> None:
 
 
 def _mail(link: ClaimLink, card: Card, token: str, *, template: str, at: datetime) -> None:
-    queue_mail(
+    sender_name = customer_identity(link.sender_id).full_name
+    queue_mails([link_mail(link, card, token, template=template, sender_name=sender_name)], at=at)
+
+
+def link_mail(link: ClaimLink, card: Card, token: str, *, template: str, sender_name: str) -> MailRequest:
+    """The mail that brings a link, its token sealed."""
+    return MailRequest(
         event=f"wallet.{template}",
         ref=f"{link.pk}:{link.token_sent_at.timestamp():.0f}",
         recipient=link.recipient,
         language=link.language,
         template=template,
         context={
-            "sender_name": customer_identity(link.sender_id).full_name,
+            "sender_name": sender_name,
             "message": link.message,
             "product_name": card.product_name,
             "amount_minor": link.amount_minor,
@@ -150,5 +156,4 @@ def _mail(link: ClaimLink, card: Card, token: str, *, template: str, at: datetim
             "link_expires_on": f"{local_date(link.token_expires_at):%d/%m/%Y}",
         },
         secrets={"path": reverse("wallet:claim", args=[token])},
-        at=at,
     )

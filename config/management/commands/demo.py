@@ -5,7 +5,17 @@ from django.utils import timezone, translation
 
 from accounts.services.demo import DEMO_TOTP_SECRET
 from config.demo.merchants import TID
-from config.demo.people import DIRECT_KEY, KEY, MEMBER, MERCHANT, NEWCOMER, OPERATOR, PASSWORD, STAFF
+from config.demo.people import (
+    BUYER,
+    DIRECT_KEY,
+    KEY,
+    MEMBER,
+    MERCHANT,
+    NEWCOMER,
+    OPERATOR,
+    PASSWORD,
+    STAFF,
+)
 from config.demo.places import CARD_TO_REGISTER, NAMED_CARD_TO_REGISTER, SURNAME
 from config.demo.prepaid import prepaid_to_register
 from config.demo.tell import NotADemo, tell
@@ -23,7 +33,7 @@ class Command(BaseCommand):
         if options["verbosity"]:
             self.stdout.write("Demo data written." if told else "Demo data is there already.")
             self.stdout.write(
-                f"  {MEMBER}, {NEWCOMER}, {STAFF}, {MERCHANT}, {OPERATOR}: {PASSWORD}\n"
+                f"  {MEMBER}, {NEWCOMER}, {STAFF}, {BUYER}, {MERCHANT}, {OPERATOR}: {PASSWORD}\n"
                 f"  {STAFF} and {MERCHANT}, second factor: {DEMO_TOTP_SECRET}\n"
                 f"  keys {KEY} (needs approval), {DIRECT_KEY} (approves at once)\n"
                 f"  cinema cards to register: {CARD_TO_REGISTER}; {NAMED_CARD_TO_REGISTER} named {SURNAME}\n"

@@ -148,6 +148,15 @@ class Order(models.Model):
         blank=True,
         related_name="+",
     )
+    # The grouped order that it pays; never a cart either. One that ended unpaid may be followed by another.
+    bulk = models.ForeignKey(
+        "orders.BulkOrder",
+        verbose_name=_("commande groupée"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="orders",
+    )
     state = models.CharField(_("état"), max_length=20, choices=OrderState, default=OrderState.CART)
     version = models.PositiveIntegerField(_("version"), default=1)  # grows with each change of the cart
     currency = models.CharField(_("devise"), max_length=3, default="EUR")
@@ -200,6 +209,18 @@ class Order(models.Model):
             models.CheckConstraint(
                 condition=Q(loads__isnull=True) | (Q(booking__isnull=True) & ~Q(state="cart")),
                 name="load_is_no_cart_and_no_booking",
+            ),
+            models.CheckConstraint(
+                condition=Q(bulk__isnull=True)
+                | (
+                    Q(booking__isnull=True, loads__isnull=True, organisation__isnull=False) & ~Q(state="cart")
+                ),
+                name="grouped_order_is_only_that",
+            ),
+            models.UniqueConstraint(
+                fields=["bulk"],
+                condition=~Q(state__in=["cancelled", "expired"]),
+                name="one_live_order_per_bulk",
             ),
         ]
         indexes = [
