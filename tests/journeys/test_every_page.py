@@ -123,6 +123,8 @@ ELSEWHERE = {
         "merchant:operator",
         "merchant:switch",
         "merchant:withdraw",
+        "orders:bulk_place",
+        "orders:bulk_resend",
     },
     "a file, a fragment or a letter": {
         "booking:calendar",
@@ -144,6 +146,10 @@ ELSEWHERE = {
         "merchant:invoice",
         "merchant:statement_file",
         "merchant:statement_lines",
+        "orders:bulk_csv",
+        "orders:bulk_example",
+        "orders:bulk_file",
+        "orders:bulk_state",
     },
     "in the middle of a journey": {
         "account_set_password",  # for people without a password: there are none
