@@ -1,19 +1,14 @@
 """Terminals at once on PostgreSQL: right with the locks, wrong as soon as one is taken away (S0.3, S0.7)."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from datetime import datetime
-from threading import Barrier
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import DatabaseError, connection
 from django.test import Client
 from django.utils import timezone
 
-from kernel.errors import DomainError
 from ledger.models import Transfer
 from ledger.selectors import balance, system_net
 from ledger.services.audit import audit
@@ -26,12 +21,12 @@ from merchants.services import undo as undo_service
 from merchants.services.password import confirm_password
 from merchants.services.sell import debit_sale, merchant_account, record_sale
 from merchants.services.undo import ReversalRequest, abandon_sale, record_reversal
+from tests.concurrency.test_ledger_races import storm
 from tests.merchants.factories import Till, at_till, make_card, make_till, request_for, sell, undo
 from tests.wallet.prepaid_factories import cvc_of, number_of
 from wallet.models import Card
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
-CLIENTS = 16
 
 
 @pytest.fixture(autouse=True)
@@ -39,32 +34,6 @@ def _accounts() -> Iterator[None]:
     forget_system_accounts()
     yield
     forget_system_accounts()
-
-
-def storm(*requests: Callable[[], object]) -> Counter[str]:
-    """Run them all at once and count what came of them."""
-
-    def run(request: Callable[[], object]) -> str:
-        try:
-            request()
-        except (DomainError, DatabaseError) as error:
-            return type(error).__name__
-        else:
-            return "done"
-
-    clients = ThreadPoolExecutor(CLIENTS)
-    try:
-        outcomes = Counter(clients.map(run, requests))
-        list(clients.map(_close, [Barrier(CLIENTS)] * CLIENTS))
-        return outcomes
-    finally:
-        clients.shutdown()
-
-
-def _close(all_here: Barrier) -> None:
-    """In every thread of the pool: none may take two turns and leave another's connection open."""
-    all_here.wait()
-    connection.close()
 
 
 def opened(till: Till) -> Till:
