@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ledger import selectors as ledger
@@ -186,7 +186,9 @@ class Oracle:
         if self.kind == "croissant":
             lot = FakeLot(points, self.today, None, self.era)
         else:
-            a_year_later = date(self.today.year + 1, self.today.month, self.today.day)
+            leap_day = (self.today.month, self.today.day) == (2, 29)
+            day = 28 if leap_day else self.today.day
+            a_year_later = date(self.today.year + 1, self.today.month, day)
             lot = FakeLot(points, self.today + 14 * DAY, a_year_later, self.era)
         self.lots.append(lot)
         return lot
@@ -376,6 +378,11 @@ BIRTHS = st.sampled_from([date(1988, 2, 29), date(1990, 1, 2), date(1990, 3, 31)
     kind=st.sampled_from(["croissant", "croissant", "family"]),
     birth_on=BIRTHS,
     steps=st.lists(STEPS, min_size=10, max_size=30),
+)
+@example(  # bought on 29 February 2024: twelve months end on 28 February
+    kind="family",
+    birth_on=date(1988, 2, 29),
+    steps=[*[(92, "buy", 1, 1, False)] * 8, (53, "buy", 2_999_999, 1, False), (92, "buy", 1, 1, True)],
 )
 def test_random_years_agree_with_a_day_by_day_oracle(kind: str, birth_on: date, steps: list[Any]) -> None:
     # S4.1, S4.2, S4.3, S4.7, S4.8, S4.9, S4.13
