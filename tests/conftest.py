@@ -10,10 +10,16 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.utils import translation
+from hypothesis import settings as properties
 
 from config.prepare import compile_messages
 from tests.flush import _let_tests_flush  # noqa: F401 (a fixture for every test)
 from tests.support import postgres_missing, redis_missing
+
+# The same examples in every run: a failure is the change's. HYPOTHESIS_PROFILE=search looks for new ones.
+properties.register_profile("repeatable", derandomize=True)
+properties.register_profile("search", derandomize=False)
+properties.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 # Playwright keeps an event loop in the test's thread; Django would refuse the ORM beside it.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
