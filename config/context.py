@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from loyalty.selectors.glance import glances
-from loyalty.selectors.own import programmes_of
+from loyalty.selectors.own import programmes_of, takes_part
 from loyalty.services.settle import settled
 from orders.selectors import cart_size
 
@@ -28,10 +28,13 @@ def portal(request: HttpRequest) -> dict[str, object]:
 
 
 def _points(request: HttpRequest) -> dict[str, object]:
-    """Every programme of the signed-in person in a line, and the one of their CSE to join. Two queries."""
-    if request.user.pk is None:
+    """Every programme of the signed-in person in a line, and the one of their CSE to join. Three queries,
+    one for who has neither.
+    """
+    gate = request.gate  # type: ignore[attr-defined]
+    if request.user.pk is None or not takes_part(request.user.pk, gate.organisation_id):
         return {}
-    now, gate = timezone.now(), request.gate  # type: ignore[attr-defined]
+    now = timezone.now()
     programmes = programmes_of(request.user.pk, gate.organisation_id, at=now)
     members = [settled(one.member, at=now) for one in programmes if one.member]
     to_join = [one for one in programmes if one.member is None and one.is_of_cse and one.is_open]
