@@ -25,10 +25,6 @@ def share_of(amount_minor: int, rate_bp: int) -> int:
     return (2 * amount_minor * rate_bp + BASIS) // (2 * BASIS)
 
 
-def to_money(amount_minor: int, currency: str) -> Money:
-    return Money(Decimal(amount_minor).scaleb(-2), currency)
-
-
 def to_minor(money: Money) -> int:
     """Minor units of `money`, rounded half-up. For two-decimal currencies, all that the product sells in."""
     return int((money.amount * 100).to_integral_value(rounding=ROUND_HALF_UP))

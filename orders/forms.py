@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from django import forms
-from django.utils.translation import get_language, gettext, ngettext
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from kernel.errors import DomainError
@@ -194,7 +194,3 @@ class CheckoutForm(forms.Form):
     cgv = forms.BooleanField(
         error_messages={"required": _("Cochez cette case pour accepter les conditions générales de vente.")}
     )
-
-
-def cards_count(number: int) -> str:
-    return ngettext("%(n)s carte", "%(n)s cartes", number) % {"n": number}

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from django.db import connection
-from django.db.models import F, Max, Q, QuerySet, Sum, TextField
+from django.db.models import F, Q, QuerySet, Sum, TextField
 from django.db.models.expressions import RawSQL
 
 from kernel.calendar import last_valid_day, local_date, start_of_day
@@ -334,10 +334,6 @@ def saved_since(customer_id: int, *, since: datetime) -> int:
         state__in=_GIVEN_BACK
     )
     return saved.aggregate(saved=Sum(F("face_minor") - F("total_minor")))["saved"] or 0
-
-
-def next_terms_number() -> int:
-    return (TermsVersion.objects.aggregate(n=Max("number"))["n"] or 0) + 1
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from loyalty.errors import ProgrammeClosed
-from loyalty.models import OrganisationProgramme, Programme, ProgrammeVersion
+from loyalty.models import OrganisationProgramme, ProgrammeVersion
 from loyalty.rules import Rules, parse
 from loyalty.states import VersionState
 
@@ -83,11 +83,6 @@ def programme_of_organisation(organisation_id: int) -> int | None:
     """The active programme that a CSE's people earn in, or None. One query."""
     rows = OrganisationProgramme.objects.filter(organisation_id=organisation_id, programme__is_active=True)
     return rows.values_list("programme_id", flat=True).first()
-
-
-def programme_id_of(slug: str) -> int | None:
-    """One query."""
-    return Programme.objects.filter(slug=slug).values_list("pk", flat=True).first()
 
 
 def _in_force(version: ProgrammeVersion) -> VersionInForce:

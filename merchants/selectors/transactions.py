@@ -10,7 +10,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 
 from kernel.calendar import end_of_day, start_of_day
 from kernel.paging import KeyPage
-from merchants.models import Outlet, Sale, Terminal
+from merchants.models import Sale, Terminal
 from merchants.selectors.periods import LATE, last_statement, open_reversals, open_sales
 from merchants.selectors.sales import reversal_of
 
@@ -115,10 +115,6 @@ def terminals_of(merchant_id: int) -> list[Terminal]:
     """The merchant's terminals with their devices. Two queries."""
     rows = Terminal.objects.filter(outlet__merchant_id=merchant_id).select_related("outlet")
     return list(rows.prefetch_related("devices__operator").order_by("tid")[:500])
-
-
-def outlets_of(merchant_id: int) -> QuerySet[Outlet]:
-    return Outlet.objects.filter(merchant_id=merchant_id).order_by("name")
 
 
 def _rows(merchant_id: int) -> QuerySet[Sale]:

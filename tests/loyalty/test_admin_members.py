@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from loyalty.models import Member, MemberEvent, Suspicion
-from loyalty.selectors.members import find_member
+from loyalty.selectors.till import till_member
 from loyalty.services.details import link_card
 from loyalty.services.spend import hold_points
 from tests.factories import operator, person
@@ -166,7 +166,7 @@ def test_a_lost_card_is_replaced_by_an_operator(office: Client, boss: User, zoe:
     page = url("member", "link_card", zoe.pk)
     for number in ("2900 0000 1234", "2900 0000 9999"):
         assert office.post(page, {"number": number}).status_code == 302
-    found = find_member(programme_id=zoe.programme_id, card_number="290000009999")
+    found = till_member(programme_id=zoe.programme_id, card_number="290000009999")
     assert found.member_id == zoe.pk
     refused = text_of(office.post(page, {"number": "2900 0000 1234"}))
     assert "Ce numéro est celui d'une autre carte" in refused

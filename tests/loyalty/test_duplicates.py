@@ -18,8 +18,8 @@ from loyalty.errors import (
     TooYoung,
 )
 from loyalty.models import Member, MemberEvent, Suspicion
-from loyalty.selectors.members import find_member, member_in
 from loyalty.selectors.own import programmes_of
+from loyalty.selectors.till import till_member, till_member_of_user
 from loyalty.services.details import correct_fixed_details, link_card, update_details
 from loyalty.services.duplicates import clear_duplicate, confirm_duplicate, restore_duplicate
 from tests.factories import operator, person
@@ -190,11 +190,11 @@ def test_a_lost_card_is_replaced_and_the_balance_stays_with_the_phone() -> None:
     link_card(member_id=who.pk, number="2900 0000 1234", at=NOW)
     link_card(member_id=who.pk, number="290000001234", at=NOW)
     owner = who.programme_id
-    assert find_member(programme_id=owner, card_number="290000001234").member_id == who.pk
+    assert till_member(programme_id=owner, card_number="290000001234").member_id == who.pk
     link_card(member_id=who.pk, number="2900 0000 9999", at=NOW + DAY)
-    assert find_member(programme_id=owner, card_number="2900 0000 9999").member_id == who.pk
+    assert till_member(programme_id=owner, card_number="2900 0000 9999").member_id == who.pk
     with pytest.raises(MemberUnknown):
-        find_member(programme_id=owner, card_number="2900 0000 1234")
+        till_member(programme_id=owner, card_number="2900 0000 1234")
     for number in ("2900 0000 1234", "12", "29-00-00"):
         with pytest.raises(CardTaken):
             link_card(member_id=who.pk, number=number, at=NOW)
@@ -205,10 +205,10 @@ def test_a_lost_card_is_replaced_and_the_balance_stays_with_the_phone() -> None:
 def test_a_till_finds_a_member_by_phone_alone() -> None:
     # S4.12: earning needs only the phone number.
     who = member(shipped("croissant"), phone="+33612345678")
-    found = find_member(programme_id=who.programme_id, phone="06 12 34 56 78")
-    assert (found.member_id, found.programme_slug) == (who.pk, "croissant")
+    found = till_member(programme_id=who.programme_id, phone="06 12 34 56 78")
+    assert found.member_id == who.pk
     with pytest.raises(MemberUnknown):
-        find_member(programme_id=shipped("family").pk, phone="06 12 34 56 78")
+        till_member(programme_id=shipped("family").pk, phone="06 12 34 56 78")
 
 
 def test_a_person_sees_every_programme_it_belongs_to() -> None:
@@ -219,7 +219,7 @@ def test_a_person_sees_every_programme_it_belongs_to() -> None:
     ]
     assert known[:2] == [("croissant", mine[1].pk), ("family", mine[0].pk)]
     assert {pk for _slug, pk in known[2:]} == {None}
-    one = member_in(user.pk, mine[0].programme_id)
+    one = till_member_of_user(programme_id=mine[0].programme_id, user_id=user.pk)
     assert one is not None
     assert one.member_id == mine[0].pk
-    assert member_in(person().pk, mine[0].programme_id) is None
+    assert till_member_of_user(programme_id=mine[0].programme_id, user_id=person().pk) is None
