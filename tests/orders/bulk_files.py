@@ -9,6 +9,8 @@ HEADER = ("email", "prénom", "nom", "montant", "message")
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+TYPES = "http://schemas.openxmlformats.org/package/2006/content-types"
+SPREADSHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 
 
 def row(n: int, amount: str = "50", message: str = "") -> tuple[str, ...]:
@@ -37,17 +39,31 @@ def sheet_of(*rows: Sequence[str | float]) -> str:
     return f'<worksheet xmlns="{MAIN}"><sheetData>{written}</sheetData></worksheet>'
 
 
-def workbook(sheet: str, *, name: str = "worksheets/s.xml", texts: str = "", **more: bytes) -> bytes:
-    """An XLSX file with one sheet of this XML."""
+def workbook(
+    sheet: str, *, name: str = "worksheets/s.xml", texts: str = "", sheets: int = 1, **more: bytes
+) -> bytes:
+    """An XLSX file with one sheet of this XML, named as often as told."""
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(
+            "[Content_Types].xml",
+            f'<Types xmlns="{TYPES}">'
+            f'<Override PartName="/xl/workbook.xml" ContentType="{SPREADSHEET}.sheet.main+xml"/>'
+            f'<Override PartName="/xl/{name}" ContentType="{SPREADSHEET}.worksheet+xml"/>'
+            + (f'<Override PartName="/xl/sharedStrings.xml" ContentType="{SPREADSHEET}.sharedStrings+xml"/>')
+            * bool(texts)
+            + "</Types>",
+        )
+        archive.writestr(
             "xl/workbook.xml",
-            f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><sheets><sheet r:id="x1"/></sheets></workbook>',
+            f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><sheets>'
+            + "".join(f'<sheet name="L{n}" sheetId="{n}" r:id="x1"/>' for n in range(1, sheets + 1))
+            + "</sheets></workbook>",
         )
         archive.writestr(
             "xl/_rels/workbook.xml.rels",
-            f'<Relationships xmlns="{PACKAGE}"><Relationship Id="x1" Target="{name}"/></Relationships>',
+            f'<Relationships xmlns="{PACKAGE}">'
+            f'<Relationship Id="x1" Type="{OFFICE}/worksheet" Target="{name}"/></Relationships>',
         )
         archive.writestr(f"xl/{name}", sheet)
         if texts:
