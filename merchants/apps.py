@@ -11,11 +11,14 @@ class MerchantsConfig(AppConfig):
 
     def ready(self) -> None:
         from kernel.access import Audience, keep_door, offer_landing
+        from kernel.reseal import keep_resealed
         from merchants.checks import sales_are_guarded
         from merchants.doors import terminal_door
         from merchants.portal import merchant_door, merchant_landing
         from merchants.receivers import guard_sales
+        from merchants.services.reseal import SEALED
 
+        keep_resealed(SEALED)
         keep_door(Audience.TERMINAL, terminal_door)
         keep_door(Audience.MERCHANT, merchant_door)
         offer_landing(merchant_landing)

@@ -10,8 +10,11 @@ class OrdersConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from kernel.reseal import keep_resealed
         from orders.checks import agreements_are_guarded
         from orders.receivers import guard_agreements
+        from orders.services.reseal import SEALED
 
+        keep_resealed(SEALED)
         register(agreements_are_guarded)
         post_migrate.connect(guard_agreements, sender=self)

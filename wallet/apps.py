@@ -12,6 +12,9 @@ class WalletConfig(AppConfig):
 
     def ready(self) -> None:
         from kernel.functions import keeper
+        from kernel.reseal import keep_resealed
+        from wallet.services.reseal import SEALED
 
+        keep_resealed(SEALED)
         self.keep_functions = keeper(Path(__file__).resolve().parent / "sql")
         post_migrate.connect(self.keep_functions, sender=self)

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 
 from documents.models import StoredDocument
-from documents.selectors import binding, plain_content
+from documents.selectors import binding
 from kernel.seal import newest_key_id, seal
 
 
@@ -29,22 +29,6 @@ def discard(*, kind: str, refs: Sequence[str]) -> int:
     """Forget documents that would be made differently today (a card changed hands); how many there were."""
     gone, _ = StoredDocument.objects.filter(kind=kind, ref__in=refs).delete()
     return gone
-
-
-def reseal(*, limit: int) -> int:
-    """Seal up to `limit` documents again, those that an older key sealed; how many were done.
-
-    Each is swapped only if it is still sealed with that older key, so two runs at once harm nothing.
-    """
-    newest = newest_key_id()
-    stale = StoredDocument.objects.exclude(seal_key__in=["", newest]).order_by("id")[:limit]
-    return sum(_reseal_one(row, newest) for row in stale.iterator(chunk_size=20))
-
-
-def _reseal_one(row: StoredDocument, newest: str) -> int:
-    content = _sealed(row.kind, row.ref, plain_content(row))
-    unchanged = StoredDocument.objects.filter(pk=row.pk, seal_key=row.seal_key)
-    return unchanged.update(content=content, seal_key=newest)
 
 
 def _sealed(kind: str, ref: str, content: bytes) -> bytes:

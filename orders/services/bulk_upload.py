@@ -83,7 +83,7 @@ def replace_file(
 
 
 def _keep(bulk: BulkOrder, content: bytes, at: datetime) -> None:
-    BulkUpload.objects.create(bulk=bulk, sealed=seal(content, bound_to=_upload_binding(bulk)))
+    BulkUpload.objects.create(bulk=bulk, sealed=seal(content, bound_to=upload_binding(bulk)))
     enqueue(kind=READ_JOB, ref=f"{bulk.pk}:{bulk.generation}", due_at=at)
 
 
@@ -95,7 +95,7 @@ def read_bulk(*, bulk_id: int, generation: int) -> None:
     bulk = BulkOrder.objects.select_related("product", "upload").get(pk=bulk_id)
     if not _waits(bulk, generation):
         return
-    content = unseal(bulk.upload.sealed, bound_to=_upload_binding(bulk))
+    content = unseal(bulk.upload.sealed, bound_to=upload_binding(bulk))
     found, refusal = ReadFile(), ""
     try:
         found = read_file(content, product=bulk.product, currency=bulk.product.currency)
@@ -138,5 +138,6 @@ def _good(bulk: BulkOrder, rank: int, line: Beneficiary) -> BulkLine:
     return row
 
 
-def _upload_binding(bulk: BulkOrder) -> str:
+def upload_binding(bulk: BulkOrder) -> str:
+    """What the sealed file is bound to."""
     return f"orders.bulkupload:{bulk.pk}:{bulk.generation}"

@@ -17,7 +17,7 @@ from tests.wallet.factories import make_card, make_cards, make_user
 from tests.wallet.test_stock import HEADER, lines, load
 from wallet.models import Card, StockCode, StockPool
 from wallet.services.number import in_groups, open_number
-from wallet.services.reseal import reseal
+from wallet.services.reseal import SEALED
 from wallet.services.send import send_card
 
 pytestmark = pytest.mark.django_db
@@ -81,7 +81,8 @@ def test_rotation_reseals_every_number_and_code_and_nothing_else_changes(setting
 def test_a_rotation_that_was_stopped_goes_on_where_it_was(settings):
     cards = make_cards(make_user(), *[1000] * 5)
     settings.SEAL_KEYS = [NEW_KEY, *settings.SEAL_KEYS]
-    assert [reseal("cards", limit=2) for _ in range(4)] == [2, 2, 1, 0]
+    cards_sealed = next(kind for kind in SEALED if kind.name == "cards")
+    assert [cards_sealed.reseal(limit=2) for _ in range(4)] == [2, 2, 1, 0]
     assert all(number_of(card).startswith("5032") for card in cards)
 
 
