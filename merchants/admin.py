@@ -5,10 +5,13 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
+from kernel.calendar import local_date
 from kernel.money import format_minor
 from merchants import admin_settlement, admin_terminals  # noqa: F401 - registers their pages
 from merchants.admin_base import ReadOnly
@@ -21,9 +24,10 @@ from merchants.models import (
     Reversal,
     Sale,
 )
-from merchants.selectors.contracts import contract_overlaps
+from merchants.selectors.contracts import contract_overlaps, kept_by_sales
 from merchants.services.onboard import (
     bic_for,
+    change_contract,
     keep_merchant,
     sign_contract,
     tidy_iban,
@@ -75,7 +79,21 @@ class ContractForm(forms.ModelForm):
             )
         ):
             self.add_error("starts_on", gettext("Un autre contrat de ce commerçant couvre une de ces dates."))
+        if self.instance.pk and not self.errors:
+            self._keep_what_sales_need(data)
         return data
+
+    def _keep_what_sales_need(self, data: dict[str, Any]) -> None:
+        kept = kept_by_sales(Contract(pk=self.instance.pk, **data), today=local_date(timezone.now()))
+        if kept is None:
+            return
+        says = {
+            "ends_on": gettext("Des transactions ont suivi ce contrat : il ne peut finir avant le %(day)s.")
+            % {"day": date_format(kept.earliest, "d/m/Y")}
+        }
+        terms = gettext("Des transactions ont suivi ce contrat : mettez-y fin, puis ajoutez-en un autre.")
+        for name in kept.names:
+            self.add_error(name.removesuffix("_id"), says.get(name, terms))
 
 
 class OutletInline(TabularInline):
@@ -133,7 +151,10 @@ class ContractAdmin(ModelAdmin):
         return format_minor(contract.fixed_fee_minor, contract.merchant.currency, "fr")
 
     def save_model(self, request: HttpRequest, obj: Contract, form: Any, change: bool) -> None:
-        sign_contract(obj)
+        if change:
+            change_contract(obj, at=timezone.now())
+        else:
+            sign_contract(obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -1,6 +1,6 @@
 """What merchants refuse. A refusal has written nothing, unless it says so."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from kernel.errors import DomainError
 
@@ -17,6 +17,16 @@ class BicInvalid(DomainError):
 
 class ContractOverlaps(DomainError):
     """The merchant has another contract on one of these days."""
+
+
+class ContractInUse(DomainError):
+    """The merchant sold in its days: it keeps its terms, and ends no sooner than `earliest`. `names`: the
+    fields that would have changed.
+    """
+
+    def __init__(self, names: list[str], earliest: date) -> None:
+        super().__init__(f"{', '.join(names)}; {earliest}")
+        self.names, self.earliest = names, earliest
 
 
 class ProgrammeOfOtherCurrency(DomainError):

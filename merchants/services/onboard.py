@@ -7,9 +7,16 @@ from django.db import transaction
 from schwifty.exceptions import SchwiftyException
 
 from documents.services.number import next_number
-from merchants.errors import BicInvalid, ContractOverlaps, IbanInvalid, ProgrammeOfOtherCurrency
+from kernel.calendar import local_date
+from merchants.errors import (
+    BicInvalid,
+    ContractInUse,
+    ContractOverlaps,
+    IbanInvalid,
+    ProgrammeOfOtherCurrency,
+)
 from merchants.models import Contract, Merchant, Terminal
-from merchants.selectors.contracts import contract_overlaps
+from merchants.selectors.contracts import contract_overlaps, kept_by_sales
 from merchants.services.activation import new_code
 from merchants.services.devices import revoke_device
 from merchants.states import TERMINAL_MACHINE, TerminalState
@@ -57,9 +64,30 @@ def keep_merchant(merchant: Merchant) -> Merchant:
 
 @transaction.atomic
 def sign_contract(contract: Contract) -> Contract:
-    """Store a contract, new or changed. Refuses `ContractOverlaps`, as the database does too."""
-    # Two people may sign with one merchant at once: its row makes the second look again.
-    Merchant.objects.select_for_update().get(pk=contract.merchant_id)
+    """Store a new contract. Refuses `ContractOverlaps`, as the database does too."""
+    _lock(contract.merchant_id)
+    return _keep_contract(contract)
+
+
+@transaction.atomic
+def change_contract(contract: Contract, *, at: datetime) -> Contract:
+    """Store a contract that was changed. Refuses `ContractOverlaps` and, once its merchant sold in its days,
+    `ContractInUse`, as the database does too: only its end may still move, to no day that is over.
+    """
+    stored = Contract.objects.values_list("merchant_id", flat=True).get(pk=contract.pk)
+    _lock(contract.merchant_id, stored)
+    kept = kept_by_sales(contract, today=local_date(at))
+    if kept is not None:
+        raise ContractInUse(kept.names, kept.earliest)
+    return _keep_contract(contract)
+
+
+def _lock(*merchant_ids: int) -> None:
+    """Two people may sign with one merchant at once: its row makes the second look again."""
+    list(Merchant.objects.select_for_update().filter(pk__in=merchant_ids).order_by("pk"))
+
+
+def _keep_contract(contract: Contract) -> Contract:
     if contract_overlaps(
         merchant_id=contract.merchant_id,
         starts_on=contract.starts_on,
