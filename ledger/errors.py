@@ -26,11 +26,15 @@ class UnitMismatch(DomainError):
 
 
 class InsufficientBalance(DomainError):
-    """The usable lots do not cover the amount; `available` (minor units) could be spent here and now."""
+    """The usable lots do not cover the amount; `available` (minor units) could be spent here and now.
 
-    def __init__(self, available: int) -> None:
+    `key`: the request that this is about, where many were made at once.
+    """
+
+    def __init__(self, available: int, *, key: UUID | None = None) -> None:
         super().__init__(f"available: {available}")
         self.available = available
+        self.key = key
 
 
 class NotSpendableInPart(InsufficientBalance):
@@ -54,11 +58,15 @@ class NotReversible(DomainError):
 
 
 class OverReversal(DomainError):
-    """More than what is left of the transfer; `reversible` (minor units) still is."""
+    """More than what is left of the transfer; `reversible` (minor units) still is.
 
-    def __init__(self, reversible: int) -> None:
+    `key`: the request that this is about.
+    """
+
+    def __init__(self, reversible: int, *, key: UUID | None = None) -> None:
         super().__init__(f"reversible: {reversible}")
         self.reversible = reversible
+        self.key = key
 
 
 class HoldUnknown(DomainError):

@@ -80,6 +80,18 @@ class CreditRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReverseRequest:
+    """A transfer to undo: `amount` minor units of it, or all that is left."""
+
+    key: UUID
+    transfer_id: UUID
+    kind: str
+    at: datetime
+    amount: int | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TransferRecord:
     """A transfer as it stands in the books. `amount` in minor units, always positive."""
 

@@ -23,6 +23,7 @@ Row = TypeVar("Row")
 ANYWHERE = Restriction()
 LARGEST_AMOUNT = 10**15
 ROWS_PER_STATEMENT = 1_000
+LOCKS_PER_STATEMENT = 30_000
 
 
 class Credited(Protocol):
@@ -124,13 +125,20 @@ def check_kind(kind: str) -> None:
         raise ValueError(f"kind {kind!r} is reserved")
 
 
+def lock_customers_among(account_ids: Iterable[int]) -> dict[int, Account]:
+    """Lock those of these accounts that are customers', in the order of their ids."""
+    customers = Account.objects.select_for_update(no_key=True).filter(kind=AccountKind.CUSTOMER.value)
+    return {
+        account.pk: account
+        for part in parts(sorted(set(account_ids)), LOCKS_PER_STATEMENT)
+        for account in customers.filter(pk__in=part).order_by("pk")
+    }
+
+
 def lock_accounts(account_ids: Iterable[int]) -> dict[int, Account]:
     """Lock customer accounts in the order of their ids. Refuses `AccountUnknown`."""
     wanted = set(account_ids)
-    rows = Account.objects.select_for_update(no_key=True).filter(
-        pk__in=wanted, kind=AccountKind.CUSTOMER.value
-    )
-    found = {account.pk: account for account in rows.order_by("pk")}
+    found = lock_customers_among(wanted)
     if missing := wanted - found.keys():
         raise AccountUnknown(f"{sorted(missing)}")
     return found
@@ -157,8 +165,9 @@ def open_lots(account_ids: Iterable[int]) -> list[Lot]:
 def book_values(account_ids: Iterable[int]) -> dict[int, int]:
     """Sum of what is left in each account's lots; read under the accounts' locks."""
     sums = dict.fromkeys(account_ids, 0)
-    rows = Lot.objects.filter(account_id__in=list(sums), is_open=True).values_list("account_id")
-    sums.update(rows.annotate(Sum("remaining")))
+    for part in parts(list(sums)):
+        rows = Lot.objects.filter(account_id__in=part, is_open=True).values_list("account_id")
+        sums.update(rows.annotate(Sum("remaining")))
     return sums
 
 
@@ -169,11 +178,20 @@ def value_of(lots: Iterable[Lot]) -> int:
 def first_results(requests: dict[UUID, str]) -> dict[UUID, TransferRecord]:
     """What earlier requests with these keys led to. Refuses `KeyReused` when a fingerprint differs."""
     found = {}
-    for transfer in Transfer.objects.filter(pk__in=list(requests)):
+    for transfer in transfers(requests).values():
         if transfer.fingerprint != requests[transfer.pk]:
             raise KeyReused(transfer.pk)
         found[transfer.pk] = transfer.record()
     return found
+
+
+def transfers(keys: Iterable[UUID]) -> dict[UUID, Transfer]:
+    """Those of these transfers that exist."""
+    return {
+        transfer.pk: transfer
+        for part in parts(list(keys))
+        for transfer in Transfer.objects.filter(pk__in=part)
+    }
 
 
 def first_result(key: UUID, told: str) -> TransferRecord | None:
@@ -222,7 +240,7 @@ def _move_lots(postings: Sequence[Posting]) -> None:
                 lot.remaining += delta
                 changed[lot.pk] = lot
     rows = [(lot.pk, lot.remaining) for lot in sorted(changed.values(), key=lambda x: (x.expires_at, x.pk))]
-    for part in _parts(rows):
+    for part in parts(rows):
         values = ",".join(["(CAST(%s AS bigint), CAST(%s AS bigint))"] * len(part))
         with connection.cursor() as cursor:
             cursor.execute(
@@ -232,13 +250,13 @@ def _move_lots(postings: Sequence[Posting]) -> None:
             )
 
 
-def _insert_transfers(transfers: Sequence[Transfer]) -> None:
+def _insert_transfers(new: Sequence[Transfer]) -> None:
     """The keys' own uniqueness decides a race between requests that lock different accounts."""
     fields = Transfer._meta.concrete_fields
     columns = ", ".join(str(f.column) for f in fields)
     one = f"({', '.join(['%s'] * len(fields))})"
     written = 0
-    for part in _parts(transfers):
+    for part in parts(new):
         with connection.cursor() as cursor:
             cursor.execute(
                 f"INSERT INTO ledger_transfer ({columns}) VALUES "  # noqa: S608 (our own column names)
@@ -246,8 +264,8 @@ def _insert_transfers(transfers: Sequence[Transfer]) -> None:
                 [f.get_db_prep_save(f.pre_save(t, add=True), connection) for t in part for f in fields],
             )
             written += cursor.rowcount
-    if written != len(transfers):
-        lost_race(transfers[0].pk)
+    if written != len(new):
+        lost_race(new[0].pk)
 
 
 def lost_race(key: UUID) -> NoReturn:
@@ -257,6 +275,8 @@ def lost_race(key: UUID) -> NoReturn:
     raise KeyReused(key)
 
 
-def _parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    for start in range(0, len(rows), ROWS_PER_STATEMENT):
-        yield rows[start : start + ROWS_PER_STATEMENT]
+def parts(rows: Sequence[Row], size: int | None = None) -> Iterator[Sequence[Row]]:
+    """In pieces: a statement of PostgreSQL takes 65 535 parameters, one of SQLite 32 766."""
+    size = size or ROWS_PER_STATEMENT
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]

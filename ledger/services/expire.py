@@ -69,9 +69,9 @@ def _by_steps(at: datetime, limit: int) -> ExpiredBatch:
             )[:limit]
         )
         by_account = groupby(sorted(due, key=lambda lot: lot.account_id), key=lambda lot: lot.account_id)
-        sinks = {unit: system_account(BREAKAGE, unit) for unit in {a.unit for a in accounts.values()}}
+        sinks = {unit: breakage(unit) for unit in {account.unit for account in accounts.values()}}
         postings = [
-            _expiry(accounts[pk], _all_of(lots), sinks[accounts[pk].unit], at=at, key=uuid4())
+            expiry(accounts[pk], _all_of(lots), at=at, key=uuid4(), sink_id=sinks[accounts[pk].unit])
             for pk, lots in by_account
         ]
         if postings:
@@ -79,18 +79,24 @@ def _by_steps(at: datetime, limit: int) -> ExpiredBatch:
     return ExpiredBatch(len(due), tuple(posting.transfer.record() for posting in postings))
 
 
-def expiry(account: Account, parts: Sequence[tuple[Lot, int]], *, at: datetime, key: UUID) -> books.Posting:
-    """The posting that takes these amounts out of lots of one account."""
-    return _expiry(account, parts, system_account(BREAKAGE, account.unit), at=at, key=key)
+def breakage(unit: str) -> int:
+    """The system account that takes what nobody spent."""
+    return system_account(BREAKAGE, unit)
 
 
-def _expiry(
-    account: Account, parts: Sequence[tuple[Lot, int]], sink_id: int, *, at: datetime, key: UUID
+def expiry(
+    account: Account,
+    parts: Sequence[tuple[Lot, int]],
+    *,
+    at: datetime,
+    key: UUID,
+    sink_id: int | None = None,
 ) -> books.Posting:
+    """The posting that takes these amounts out of lots of one account; `sink_id`: its unit's `breakage`."""
     transfer = Transfer(
         id=key,
         debit_account=account,
-        credit_account_id=sink_id,
+        credit_account_id=sink_id or breakage(account.unit),
         amount=sum(amount for _, amount in parts),
         kind=OwnKind.EXPIRY.value,
         occurred_at=at,

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier
 from uuid import uuid4
 
@@ -18,14 +19,16 @@ from django.db.models import QuerySet
 
 from kernel.errors import DomainError
 from ledger import rules, selectors
-from ledger.errors import InsufficientBalance, KeyReused
+from ledger.errors import InsufficientBalance, KeyReused, OverReversal
 from ledger.models import Account, Transfer
 from ledger.services import books, expire
 from ledger.services.audit import audit
 from ledger.services.expire import expire_due
 from ledger.services.move import move
 from ledger.services.open import forget_system_accounts, system_account
-from tests.ledger.books import DAY, NOW, account, remaining, spend
+from ledger.services.reverse import reverse_many
+from ledger.states import ReverseRequest
+from tests.ledger.books import DAY, NOW, account, lot, remaining, spend
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
@@ -194,3 +197,19 @@ def test_sweeps_and_debits_at_once_empty_each_lot_once(
         pass
     right = outcomes == {"done": AT_ONCE} and sound()
     assert right == (locks == "held"), outcomes
+
+
+def test_the_same_credits_taken_back_in_other_orders_go_once_and_nobody_waits_in_a_ring(locks: str) -> None:
+    holders = [account() for _ in range(6)]
+    gifts = [lot(holder, 50).id for holder in holders]
+    entries = [ReverseRequest(key=uuid4(), transfer_id=gift, kind="undo", at=NOW) for gift in gifts]
+
+    def take_back(turn: int) -> Callable[[], object]:
+        own = [replace(entry, key=uuid4()) for entry in entries[turn % 6 :] + entries[: turn % 6]]
+        return lambda: reverse_many(own if turn % 4 else own[::-1])
+
+    outcomes = storm(*(take_back(turn) for turn in range(AT_ONCE)))
+    right = outcomes == {"done": 1, OverReversal.__name__: AT_ONCE - 1} and sound()
+    assert right == (locks == "held"), outcomes
+    if locks == "held":
+        assert [remaining(holder) for holder in holders] == [[0]] * 6

@@ -4,6 +4,7 @@ The oracle keeps each lot as a little record and says what every operation must 
 After every step all lots agree, and at the end of each run the audit of all invariants finds nothing.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -23,9 +24,10 @@ from hypothesis.stateful import (
 )
 from pytest_django import DjangoDbBlocker
 
+from kernel.errors import DomainError
 from ledger import selectors
 from ledger.errors import AccountFrozen, HoldClosed, InsufficientBalance, KeyReused, OverReversal
-from ledger.models import Lot
+from ledger.models import Lot, LotMove
 from ledger.services.audit import audit
 from ledger.services.credit import credit
 from ledger.services.debit import debit
@@ -34,8 +36,8 @@ from ledger.services.freeze import freeze, unfreeze
 from ledger.services.hold import capture, hold, release
 from ledger.services.move import move
 from ledger.services.open import open_account
-from ledger.services.reverse import reverse
-from ledger.states import Restriction, SpendContext, TransferRecord
+from ledger.services.reverse import reverse, reverse_many
+from ledger.states import Restriction, ReverseRequest, SpendContext, TransferRecord
 from tests.ledger.books import NOW
 
 HOUR = timedelta(hours=1)
@@ -230,6 +232,28 @@ class LedgerMachine(RuleBasedStateMachine):
         assert record.amount == wanted
         assert reverse(**facts, at=self.now) == record
         self.undo(done, possible, wanted)
+
+    @rule(asked=st.lists(st.tuples(transfers, st.none() | amounts), min_size=2, max_size=5))
+    def reverse_together(self, asked: list[tuple[FakeTransfer, int | None]]) -> None:
+        """All at once they come to what they come to one after the other; both are taken back."""
+        entries = [
+            ReverseRequest(key=uuid4(), transfer_id=done.record.id, kind="undo", at=self.now, amount=amount)
+            for done, amount in asked
+        ]
+        together = self.outcome(lambda: reverse_many(entries))
+        assert together == self.outcome(lambda: [one for entry in entries for one in reverse_many([entry])])
+
+    def outcome(self, act: Callable[[], list[TransferRecord]]) -> object:
+        place = transaction.savepoint()
+        try:
+            records = act()
+            lots = list(Lot.objects.order_by("pk").values_list("pk", "remaining"))
+            moves = LotMove.objects.order_by("pk").values_list("transfer", "lot", "delta", "balance_after")
+            return records, lots, list(moves)
+        except DomainError as refusal:
+            return type(refusal), str(refusal)
+        finally:
+            transaction.savepoint_rollback(place)
 
     @rule(target=holds, account=accounts, amount=amounts)
     def hold(self, account: FakeAccount, amount: int):
