@@ -5,17 +5,21 @@ Every card that is not void is stopped, an empty one too: a purchase that a shop
 back on it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import F
 
 from kernel.calendar import local_date
 from ledger.selectors import balances
 from outbox.services.enqueue import enqueue, reschedule
-from wallet.models import Card, CardEvent, IssueIntent
+from wallet.models import Card, IssueIntent
+from wallet.services.batch_lock import cards_of, lock_batch
 from wallet.services.plan import ISSUE_JOB
 from wallet.services.prepaid import keep_from_holder
+from wallet.services.rows import insert_events
 from wallet.services.void import give_up
 from wallet.states import CARD_MACHINE, CardEventKind, CardState, Hold, IntentState
 
@@ -42,17 +46,15 @@ def freeze_batch(*, batch: str, note: str, at: datetime) -> Stopped:
 
     A card whose issuer answers later is born stopped. Repeating it changes nothing.
     """
-    intents, cards = _locked(batch)
-    _hold(intents, Hold.CONTESTED)
+    intents, cards = lock_batch(batch)
+    IssueIntent.objects.filter(batch=batch).update(hold=Hold.CONTESTED)
     stopped = _measure(intents, cards, at=at)
-    for card in cards:
-        if card.state_when_released:
-            continue
-        card.state_when_released = card.state
-        if card.state == CardState.ACTIVE:
-            _move(card, CardState.BLOCKED)
-            _note(card, CardEventKind.BLOCKED, note, at)
-    _save(cards)
+    CARD_MACHINE.check(CardState.ACTIVE, CardState.BLOCKED)
+    running = [card for card in cards if card.state == CardState.ACTIVE]
+    cards_of(batch).filter(state_when_released="").update(
+        state=CardState.BLOCKED, state_when_released=F("state")
+    )
+    insert_events(running, CardEventKind.BLOCKED, at=at, note=note)
     return stopped
 
 
@@ -62,16 +64,15 @@ def release_batch(*, batch: str, note: str, at: datetime) -> int:
 
     Cards that were not issued are issued now. Repeating it changes nothing.
     """
-    intents, cards = _locked(batch)
+    intents, cards = lock_batch(batch)
     frozen = [intent for intent in intents if intent.hold == Hold.CONTESTED]
-    _hold(frozen, Hold.NONE)
+    IssueIntent.objects.filter(batch=batch, hold=Hold.CONTESTED).update(hold=Hold.NONE)
     freed = [card for card in cards if card.state_when_released == CardState.ACTIVE]
-    for card in cards:
-        card.state_when_released = ""
-    for card in freed:
-        _move(card, CardState.ACTIVE)
-        _note(card, CardEventKind.UNBLOCKED, note, at)
-    _save(cards)
+    CARD_MACHINE.check(CardState.BLOCKED, CardState.ACTIVE)
+    cards_of(batch).exclude(state_when_released="").update(
+        state=F("state_when_released"), state_when_released=""
+    )
+    insert_events(freed, CardEventKind.UNBLOCKED, at=at, note=note)
     if any(intent.state in _TO_COME for intent in frozen) and not reschedule(
         kind=ISSUE_JOB, ref=batch, due_at=at
     ):
@@ -86,30 +87,20 @@ def condemn_batch(*, batch: str, note: str, at: datetime) -> Stopped:
     Value stays where it is, and only an operator's `unblock_card` gives a card back. Repeating it changes
     nothing.
     """
-    intents, cards = _locked(batch)
+    intents, cards = lock_batch(batch)
     stopped = _measure(intents, cards, at=at)
     if all(intent.hold == Hold.LOST for intent in intents):
         return stopped  # done already, and an operator may have given a card back since
-    _hold(intents, Hold.LOST)
-    give_up(intents)
-    for card in cards:
-        if card.state == CardState.ACTIVE:
-            _move(card, CardState.BLOCKED)
-        card.state_when_released = ""
-        _note(card, CardEventKind.BLOCKED, note, at)
-    _save(cards)
-    keep_from_holder(cards)
+    IssueIntent.objects.filter(batch=batch).update(hold=Hold.LOST)
+    give_up(batch, intents)
+    CARD_MACHINE.check(CardState.ACTIVE, CardState.BLOCKED)
+    cards_of(batch).update(state=CardState.BLOCKED, state_when_released="")
+    insert_events(cards, CardEventKind.BLOCKED, at=at, note=note)
+    keep_from_holder(cards_of(batch))
     return stopped
 
 
-def _locked(batch: str) -> tuple[list[IssueIntent], list[Card]]:
-    intents = IssueIntent.objects.select_for_update(of=("self",)).filter(batch=batch).order_by("rank")
-    locked = list(intents)  # first: whoever is issuing holds these, and then the cards are there to be read
-    cards = Card.objects.select_for_update(of=("self",)).filter(batch=batch).exclude(state=CardState.VOID)
-    return locked, list(cards.order_by("pk"))
-
-
-def _measure(intents: list[IssueIntent], cards: list[Card], *, at: datetime) -> Stopped:
+def _measure(intents: Sequence[IssueIntent], cards: Sequence[Card], *, at: datetime) -> Stopped:
     ours = {card.account_id: card for card in cards if card.account_id and local_date(at) <= card.expires_on}
     held = balances(ours, at=at)
     left = {account: one.available + one.pending + one.held for account, one in held.items()}
@@ -120,20 +111,3 @@ def _measure(intents: list[IssueIntent], cards: list[Card], *, at: datetime) -> 
         outside=sum(card.account_id is None for card in cards),
         unissued=sum(intent.state != IntentState.ISSUED for intent in intents),
     )
-
-
-def _hold(intents: list[IssueIntent], hold: Hold) -> None:
-    IssueIntent.objects.filter(pk__in=[intent.pk for intent in intents]).update(hold=hold)
-
-
-def _move(card: Card, target: CardState) -> None:
-    CARD_MACHINE.check(CardState(card.state), target)
-    card.state = target
-
-
-def _save(cards: list[Card]) -> None:
-    Card.objects.bulk_update(cards, ["state", "state_when_released"])
-
-
-def _note(card: Card, kind: CardEventKind, note: str, at: datetime) -> None:
-    CardEvent.objects.create(card=card, kind=kind, at=at, note=note[:200])

@@ -1,10 +1,10 @@
 """What makes a card a prepaid one, however it came: its CVC, and value that never ends (S0.1)."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import translation
 from django.utils.translation import gettext
 
@@ -55,9 +55,9 @@ def retire_number(card: Card, *, at: datetime) -> None:
     )
 
 
-def keep_from_holder(cards: Iterable[Card]) -> None:
-    """What blocks these cards from now on is not their holders' to lift."""
-    PrepaidCard.objects.filter(card__in=list(cards), frozen=True).update(frozen=False)
+def keep_from_holder(cards: Collection[Card] | QuerySet[Card]) -> None:
+    """What blocks these cards from now on is not their holders' to lift. One statement."""
+    PrepaidCard.objects.filter(card__in=cards, frozen=True).update(frozen=False)
 
 
 def note(card: Card, kind: CardEventKind, *, actor_id: int | None, at: datetime, text: str = "") -> None:

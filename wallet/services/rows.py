@@ -4,12 +4,17 @@ PostgreSQL takes all rows as one JSON parameter and gives each column its type; 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import TypeVar
 
 from django.db import connection, models
 
 from wallet.models import Card, CardEvent, IssueIntent
 from wallet.states import CardEventKind, IntentState
+
+Row = TypeVar("Row")
+ROWS_PER_STATEMENT = 1_000  # one of SQLite takes 32 766 parameters
 
 _INTENTS = """
 INSERT INTO wallet_issueintent
@@ -43,6 +48,20 @@ def insert_cards(cards: Sequence[Card]) -> None:
         _execute(_CARDS, cards)
     else:
         _insert_cards_by_steps(cards)
+
+
+def insert_events(cards: Iterable[Card], kind: CardEventKind, *, at: datetime, note: str = "") -> None:
+    """Store one event in the life of each card."""
+    CardEvent.objects.bulk_create(
+        (CardEvent(card=card, kind=kind, at=at, note=note[:200]) for card in cards),
+        batch_size=ROWS_PER_STATEMENT,
+    )
+
+
+def in_parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """Rows that a statement has to name one by one, in pieces that it can take."""
+    for start in range(0, len(rows), ROWS_PER_STATEMENT):
+        yield rows[start : start + ROWS_PER_STATEMENT]
 
 
 def _insert_cards_by_steps(cards: Sequence[Card]) -> None:
