@@ -13,7 +13,7 @@ from kernel.money import format_minor
 from orders.errors import NothingToRefund
 from orders.models import Order, Payment, Refund
 from orders.services.batch import batch_of
-from orders.services.load_pay import contest_load, release_load
+from orders.services.load_pay import contest_load, loads_contested, release_load
 from orders.services.lock import lock_order_of_payment
 from orders.services.move_payment import move_payment
 from orders.services.points import undo_whole
@@ -41,8 +41,7 @@ def note_dispute(*, payment_id: int, target: PaymentState, at: datetime) -> None
     if order.loads_id is not None and _paid_for_cards(payment):
         figures = contest_load(order, target=target, note=f"{payment.reference} {target}", at=at)
     elif _paid_for_cards(payment):
-        stop = freeze_batch if target == PaymentState.DISPUTED else condemn_batch
-        stopped = stop(batch=batch_of(order), note=f"{payment.reference} {target}", at=at)
+        stopped = _stop_cards(order, target=target, note=f"{payment.reference} {target}", at=at)
         figures = _in_words(stopped, order.currency) if order.booking_id is None else _of_seats(order)
         if target == PaymentState.CHARGED_BACK:
             undo_whole(order, refund=None, at=at)
@@ -59,8 +58,19 @@ def win_dispute(order: Order, payment: Payment, *, at: datetime) -> None:
     if order.loads_id is not None and _paid_for_cards(payment):
         release_load(order, note=f"{payment.reference} dispute won", at=at)
     elif _paid_for_cards(payment):
-        release_batch(batch=batch_of(order), note=f"{payment.reference} dispute won", at=at)
+        release_batch(
+            batch=batch_of(order),
+            note=f"{payment.reference} dispute won",
+            at=at,
+            still_contested=loads_contested,
+        )
         _refund_seats_given_back(order, at=at)
+
+
+def _stop_cards(order: Order, *, target: PaymentState, note: str, at: datetime) -> Stopped:
+    if target == PaymentState.DISPUTED:
+        return freeze_batch(batch=batch_of(order), note=note, at=at)
+    return condemn_batch(batch=batch_of(order), note=note, at=at, still_contested=loads_contested)
 
 
 def _refund_seats_given_back(order: Order, *, at: datetime) -> None:

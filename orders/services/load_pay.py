@@ -3,14 +3,16 @@
 The caller holds the order's lock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef
 
 from kernel.money import format_minor
 from ledger.selectors import lots_made_by
-from orders.models import Order, Payment
+from orders.models import Order, Payment, Refund
 from orders.services.load import load_key, take_back_key
 from orders.services.move import move_order
 from orders.services.tell import tell_load_refused
@@ -88,8 +90,10 @@ def take_load_off(order: Order, *, at: datetime) -> None:
 def contest_load(order: Order, *, target: PaymentState, note: str, at: datetime) -> str:
     """Stop the card whose load a bank contests; in words for operators, what is left of the load."""
     assert order.loads_id is not None
-    stop = contest_card if target == PaymentState.DISPUTED else condemn_card
-    stop(card_id=order.loads_id, note=note, at=at)
+    if target == PaymentState.DISPUTED:
+        contest_card(card_id=order.loads_id, note=note, at=at)
+    else:
+        condemn_card(card_id=order.loads_id, note=note, at=at, still_contested=loads_contested)
     made = lots_made_by([load_key(order.pk)]).get(load_key(order.pk))
     left = made.remaining if made else 0
     words = format_minor(left, order.currency, "fr"), format_minor(order.total_minor, order.currency, "fr")
@@ -97,8 +101,18 @@ def contest_load(order: Order, *, target: PaymentState, note: str, at: datetime)
 
 
 def release_load(order: Order, *, note: str, at: datetime) -> None:
-    """The bank decided for us: the card runs again, unless another load of it is still contested."""
+    """The bank decided for us: the card runs again, unless another dispute still stops it."""
     assert order.loads_id is not None
-    others = Payment.objects.filter(order__loads=order.loads_id, state=PaymentState.DISPUTED)
-    if not others.exclude(order=order).exists():
-        release_card(card_id=order.loads_id, note=note, at=at)
+    release_card(card_id=order.loads_id, note=note, at=at, still_contested=loads_contested)
+
+
+def loads_contested(cards: Collection[UUID]) -> set[UUID]:
+    """Which of these cards have a load whose payment is contested, as the wallet asks under their locks.
+
+    A payment is moved before its card is locked, so whoever decides second sees what was decided first.
+    Money that came twice or too late loaded nothing.
+    """
+    undue = Refund.objects.filter(payment=OuterRef("pk"), undue=True)
+    contested = Payment.objects.filter(state=PaymentState.DISPUTED, order__loads__in=cards)
+    found = contested.exclude(Exists(undue)).values_list("order__loads_id", flat=True)
+    return {card_id for card_id in found if card_id is not None}

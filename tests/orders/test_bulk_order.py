@@ -3,6 +3,8 @@
 from datetime import date, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from ledger.services.audit import audit
@@ -21,6 +23,7 @@ from orders.errors import (
     TermsNotCurrent,
     TotalTooSmall,
 )
+from orders.gateways.base import PspState, PspStatus
 from orders.models import (
     BulkLine,
     BulkOrder,
@@ -42,13 +45,25 @@ from orders.services.invoice import issue_invoice
 from orders.services.pay import pay_order
 from orders.services.payment import start_payment
 from orders.services.refund import refund_order
+from orders.services.settle import apply_state
 from orders.states import BulkState, OrderState
 from outbox.models import Job
 from tests.orders.bulk_files import csv_of, row, xlsx_of
-from tests.orders.bulks import THREE, a_bulk, a_buyer, a_paid_bulk, cse_of, issue, place, send_again
+from tests.orders.bulks import (
+    THREE,
+    a_bulk,
+    a_buyer,
+    a_delivered_bulk,
+    a_paid_bulk,
+    cse_of,
+    issue,
+    place,
+    send_again,
+)
 from tests.orders.factories import make_product
 from tests.orders.paying import a_payment, bank_says_paid, paid_evidence
-from wallet.models import Card, IssueIntent
+from tests.support import run_jobs
+from wallet.models import Card, ClaimLink, IssueIntent
 
 pytestmark = pytest.mark.django_db
 
@@ -346,6 +361,48 @@ def test_a_refund_takes_back_every_card_and_closes_the_file():
     assert BulkOrder.objects.get().state == BulkState.CLOSED
     assert not BulkLine.objects.exclude(sealed="").exists()
     assert audit(at=timezone.now()).findings == ()
+
+
+def _refund(order: Order) -> None:
+    refund_order(order_id=order.pk, reason="erreur", at=timezone.now())
+
+
+def _contest(order: Order) -> None:
+    _bank_says(order, PspStatus.DISPUTED)
+
+
+def _win(order: Order) -> None:
+    _bank_says(order, PspStatus.SUCCEEDED)
+
+
+def _lose(order: Order) -> None:
+    _bank_says(order, PspStatus.CHARGED_BACK)
+
+
+def _bank_says(order: Order, status: PspStatus) -> None:
+    payment = Payment.objects.get(order=order)
+    evidence = PspState(payment.psp_id, status, payment.amount_minor, "EUR")
+    apply_state(payment_id=payment.pk, evidence=evidence, at=timezone.now())
+
+
+@pytest.mark.parametrize("acts", [[_refund], [_contest, _win], [_contest, _lose]])
+def test_taking_back_or_contesting_many_cards_takes_hardly_more_statements(acts):
+    """With what comes of it afterwards: the refund, its credit note, the mails."""
+
+    def queries(count: int) -> int:
+        order = a_delivered_bulk(csv_of(*(row(n) for n in range(count))))
+        run_jobs()
+        with CaptureQueriesContext(connection) as seen:
+            for act in acts:
+                act(order)
+            run_jobs()
+        return len(seen)
+
+    queries(1)  # what is remembered afterwards is looked up here
+    few, many = queries(10), queries(100)
+    # SQLite takes what is inserted in pieces, see tests/wallet/test_batches.py.
+    assert many - few <= (0 if connection.vendor == "postgresql" else 3)
+    assert not ClaimLink.objects.filter(state="open", card__state="void").exists()
 
 
 # Forgetting

@@ -29,9 +29,10 @@ from tests.orders.paying import a_payment, bank_says_paid, paid_evidence
 from tests.support import run_jobs
 from tests.wallet.factories import make_card
 from tests.wallet.prepaid_factories import debit_facts, make_prepaid, number_of
-from wallet.errors import CardAlreadyUsed, CardNotRecognised, CardNotUsable, LoadOverLimit
+from wallet.errors import CardAlreadyUsed, CardContested, CardNotRecognised, CardNotUsable, LoadOverLimit
 from wallet.models import Card, IssueIntent
 from wallet.selectors.till import till_balance, till_card
+from wallet.services.block import unblock_card
 from wallet.services.freeze import freeze_card, unfreeze_card
 from wallet.services.issue import issue_batch
 from wallet.services.load import load_card
@@ -297,6 +298,72 @@ def test_second_contested_load_keeps_the_card_stopped(card):
     assert not till_card(number_of(card)).usable
     bank_says(payments[1], PspStatus.SUCCEEDED)
     assert till_card(number_of(card)).usable
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_card_waits_for_its_last_dispute_and_one_lost_blocks_it_for_an_operator(card, lost):
+    payments = [pay(order_load(card, amount)) for amount in (5_000, 6_000)]
+    for payment in payments:
+        bank_says(payment, PspStatus.DISPUTED)
+    operator = make_member()
+    ends = [PspStatus.SUCCEEDED, PspStatus.SUCCEEDED]
+    ends[lost] = PspStatus.CHARGED_BACK
+    bank_says(payments[0], ends[0])
+    with pytest.raises(CardContested):
+        unblock_card(card_id=card.pk, actor_id=operator.pk, at=timezone.now())
+    bank_says(payments[1], ends[1])
+    assert not till_card(number_of(card)).usable
+    unblock_card(card_id=card.pk, actor_id=operator.pk, at=timezone.now())
+    assert till_card(number_of(card)).usable
+
+
+def test_contested_money_that_loaded_nothing_does_not_keep_the_card_stopped(card):
+    """It came twice: it was sent back as undue, and its own dispute never concerns the card."""
+    order = order_load(card)
+    first = pay(order)
+    second = Payment.objects.create(
+        order=order,
+        reference="MB000000-000002",
+        gateway="bank",
+        psp_id="second",
+        amount_minor=5_000,
+        currency="CHF",
+        state=PaymentState.FAILED,
+        created_at=timezone.now(),
+        expires_at=timezone.now(),
+    )
+    pay_order(payment_id=second.pk, evidence=paid_evidence(second, currency="CHF"), at=timezone.now())
+    other = pay(order_load(card, 6_000))
+    for payment in (first, second, other):
+        bank_says(payment, PspStatus.DISPUTED)
+    bank_says(first, PspStatus.SUCCEEDED)
+    assert not till_card(number_of(card)).usable
+    bank_says(other, PspStatus.SUCCEEDED)
+    second.refresh_from_db()
+    assert second.state == PaymentState.DISPUTED
+    assert till_card(number_of(card)).usable
+
+
+@pytest.mark.parametrize("first_won", ["purchase", "load"])
+def test_card_is_stopped_while_its_purchase_or_a_load_of_it_is_contested(ada, terms, first_won):
+    product = make_product(issuer="prepaid", currency="CHF", min_minor=3_000, max_minor=300_000)
+    now = timezone.now()
+    add_line(customer_id=ada.pk, product_id=product.pk, face_minor=5_000, quantity=2, at=now)
+    cart = Order.objects.get(customer=ada, state=OrderState.CART)
+    order = place_order(order_id=cart.pk, customer_id=ada.pk, version=cart.version, terms_id=terms.pk, at=now)
+    purchase = bank_pays(a_payment(order))
+    issue_batch(batch=f"order:{order.pk}", at=now)
+    loaded, other = Card.objects.filter(batch=f"order:{order.pk}").order_by("intent__rank")
+    load = pay(order_load(loaded))
+    for payment in (purchase, load):
+        bank_says(payment, PspStatus.DISPUTED)
+    first, last = (purchase, load) if first_won == "purchase" else (load, purchase)
+    bank_says(first, PspStatus.SUCCEEDED)
+    assert not till_card(number_of(loaded)).usable
+    assert till_card(number_of(other)).usable == (first is purchase)
+    bank_says(last, PspStatus.SUCCEEDED)
+    assert till_card(number_of(loaded)).usable
+    assert till_card(number_of(other)).usable
 
 
 def test_load_taken_back_by_the_bank_stops_the_card_for_good(card):

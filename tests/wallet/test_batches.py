@@ -19,6 +19,7 @@ from wallet.models import Card, CardEvent, ClaimLink, IssueIntent, PrepaidCard, 
 from wallet.services import rows
 from wallet.services.block import block_card, unblock_card
 from wallet.services.contest import Stopped, condemn_batch, freeze_batch, release_batch
+from wallet.services.contest_card import condemn_card, contest_card, release_card
 from wallet.services.freeze import freeze_card
 from wallet.services.issue import issue_batch
 from wallet.services.load import load_card
@@ -161,6 +162,60 @@ def test_a_prepaid_card_spent_and_loaded_to_as_much_is_named_and_nothing_is_take
     with pytest.raises(CardAlreadyUsed, match=used.masked):
         void_batch(used.batch, timezone.now())
     assert everything() == before
+
+
+# Prepaid cards that are stopped for a load as well
+
+
+def nothing(_cards: object) -> set[uuid.UUID]:
+    return set()
+
+
+def test_a_card_whose_load_is_contested_too_outlives_the_dispute_of_its_batch():
+    loaded, other = make_cards(make_user(), 10_000, 10_000, issuer="prepaid", currency="CHF")
+    now = timezone.now()
+    freeze_batch(**facts([loaded]))
+    contest_card(card_id=loaded.pk, note="load", at=now)
+    asked = []
+
+    def still_contested(cards):
+        asked.extend(cards)
+        return {loaded.pk}
+
+    assert release_batch(**facts([loaded], "won"), still_contested=still_contested) == 1
+    assert sorted(asked) == sorted([loaded.pk, other.pk])
+    assert states([loaded, other]) == [(BLOCKED, ACTIVE), (ACTIVE, "")]
+    release_card(card_id=loaded.pk, note="load won", at=now, still_contested=nothing)
+    assert states([loaded, other]) == [(ACTIVE, "")] * 2
+
+
+def test_a_card_whose_purchase_is_contested_too_outlives_the_dispute_of_its_load():
+    [card] = make_cards(make_user(), 10_000, issuer="prepaid", currency="CHF")
+    now = timezone.now()
+    contest_card(card_id=card.pk, note="load", at=now)
+    freeze_batch(**facts([card]))
+    release_card(card_id=card.pk, note="load won", at=now, still_contested=nothing)
+    assert states([card]) == [(BLOCKED, ACTIVE)]
+    assert events([card], "load won") == [[]]
+    release_batch(**facts([card], "won"))
+    assert states([card]) == [(ACTIVE, "")]
+
+
+@pytest.mark.parametrize("lost_first", ["purchase", "load"])
+def test_a_card_that_one_dispute_lost_waits_for_the_other_and_stays_blocked(lost_first):
+    [card] = make_cards(make_user(), 10_000, issuer="prepaid", currency="CHF")
+    now = timezone.now()
+    freeze_batch(**facts([card]))
+    contest_card(card_id=card.pk, note="load", at=now)
+    if lost_first == "purchase":
+        condemn_batch(**facts([card], "lost"), still_contested=lambda _: {card.pk})
+        assert states([card]) == [(BLOCKED, BLOCKED)]  # nobody unblocks it while a bank decides
+        release_card(card_id=card.pk, note="load won", at=now, still_contested=nothing)
+    else:
+        condemn_card(card_id=card.pk, note="load lost", at=now, still_contested=nothing)
+        assert states([card]) == [(BLOCKED, BLOCKED)]
+        release_batch(**facts([card], "won"))
+    assert states([card]) == [(BLOCKED, "")]
 
 
 # However many cards
