@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from loyalty.errors import ProgrammeClosed
-from loyalty.models import OrganisationProgramme, ProgrammeVersion
+from loyalty.models import ProgrammeVersion
 from loyalty.rules import Rules, parse
 from loyalty.states import VersionState
 
@@ -77,12 +77,6 @@ def rules_of(version: ProgrammeVersion) -> Rules:
 def rules_by_version(version_ids: set[int]) -> dict[int, Rules]:
     """The rules of many versions. One query."""
     return {row.pk: rules_of(row) for row in ProgrammeVersion.objects.filter(pk__in=version_ids)}
-
-
-def programme_of_organisation(organisation_id: int) -> int | None:
-    """The active programme that a CSE's people earn in, or None. One query."""
-    rows = OrganisationProgramme.objects.filter(organisation_id=organisation_id, programme__is_active=True)
-    return rows.values_list("programme_id", flat=True).first()
 
 
 def _in_force(version: ProgrammeVersion) -> VersionInForce:

@@ -34,7 +34,6 @@ from loyalty.models import (
 )
 from loyalty.models import Purchase as Loyalty
 from loyalty.selectors.page import loyalty_overview
-from loyalty.selectors.programmes import programme_of_organisation
 from loyalty.services.replay import replay_version
 from loyalty.services.rewards import claim_reward
 from merchants.models import Sale, Terminal
@@ -42,6 +41,7 @@ from orders.models import Invoice, Order, Product, VatTreatment
 from orders.states import OrderState
 from outbox.models import Job
 from outbox.states import JobState
+from tests.loyalty.points import programme_of
 from wallet.models import Booking, Card, Cinema, Film, PrintedCard, Screening
 from wallet.selectors.bookings import booking_detail
 from wallet.services.register import register_card
@@ -193,7 +193,7 @@ class TestStory(TestCase):
 
     def test_the_people_of_the_cses_earn_somewhere(self) -> None:
         cse = Membership.objects.get(user__email=MEMBER).organisation_id
-        assert programme_of_organisation(cse) == Programme.objects.get(slug="mirabelle").pk
+        assert programme_of(cse) == "mirabelle"
 
     def test_an_operator_finds_a_duplicate_to_decide_and_a_draft_to_replay(self) -> None:  # S4.5
         states = sorted(Suspicion.objects.values_list("state", flat=True))

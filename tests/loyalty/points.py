@@ -11,6 +11,7 @@ from ledger import selectors as ledger
 from ledger.models import Lot, Transfer
 from ledger.services.audit import audit
 from loyalty.models import Accrual, Member, MemberEvent, Programme, Purchase, Redemption
+from loyalty.selectors.checkout import standing_of
 from loyalty.services.earn import record_purchase
 from loyalty.services.join import Newcomer, join_member
 from loyalty.services.programme import draft_version, publish_version
@@ -44,6 +45,12 @@ def programme(base: str = "family", **changes: Any) -> Programme:
     rules = {**deepcopy(RULES[base]), **changes}
     publish_version(version_id=draft_version(programme_id=made.pk, rules=rules, at=LONG_AGO), at=LONG_AGO)
     return made
+
+
+def programme_of(organisation_id: int) -> str | None:
+    """The slug of the programme that a CSE's people earn in, as each order that is paid asks."""
+    standing = standing_of(user_id=0, organisation_id=organisation_id)
+    return standing.programme_slug if standing else None
 
 
 def phone() -> str:

@@ -12,7 +12,6 @@ from django.test import Client
 from ledger import selectors as ledger
 from loyalty.errors import PromotionOver
 from loyalty.models import Accrual, Member, OrganisationProgramme, Programme, Promotion, PromotionGrant
-from loyalty.selectors.programmes import programme_of_organisation
 from loyalty.services.promote import ask_grant, continue_grant
 from loyalty.services.rewards import claim_reward
 from loyalty.services.ship import join_programme, ship_programmes
@@ -20,7 +19,17 @@ from loyalty.services.spend import hold_points
 from outbox.services.run import run_due
 from tests.factories import operator, organisation, person
 from tests.loyalty.admin_pages import reader, text_of, url
-from tests.loyalty.points import DAY, NOW, bring_back, buy, everything, member, programme, shipped
+from tests.loyalty.points import (
+    DAY,
+    NOW,
+    bring_back,
+    buy,
+    everything,
+    member,
+    programme,
+    programme_of,
+    shipped,
+)
 from wallet.models import Card, CardProduct
 from wallet.services.ship import ship_reward_places
 
@@ -62,17 +71,17 @@ def offer(of: Programme, **facts: Any) -> Promotion:
 def test_a_cse_earns_in_one_programme_and_can_change_or_leave(office: Client) -> None:
     cse, family, croissant = organisation(), shipped("family"), shipped("croissant")
     office.post(url("organisationprogramme", "add"), {"organisation": cse.pk, "programme": family.pk})
-    assert programme_of_organisation(cse.pk) == family.pk
+    assert programme_of(cse.pk) == "family"
     again = office.post(
         url("organisationprogramme", "add"), {"organisation": cse.pk, "programme": croissant.pk}
     )
     assert "existe déjà" in text_of(again)
     row = OrganisationProgramme.objects.get()
     office.post(url("organisationprogramme", "change", row.pk), {"programme": croissant.pk})
-    assert programme_of_organisation(cse.pk) == croissant.pk
+    assert programme_of(cse.pk) == "croissant"
     who = member(croissant)
     office.post(url("organisationprogramme", "delete", row.pk), {"post": "yes"})
-    assert programme_of_organisation(cse.pk) is None
+    assert programme_of(cse.pk) is None
     assert Member.objects.filter(pk=who.pk).exists()
     assert LogEntry.objects.count() == 3
 

@@ -12,15 +12,12 @@ from loyalty.checks import versions_are_guarded
 from loyalty.errors import ProgrammeClosed, RulesInvalid, VersionPublished
 from loyalty.models import MemberEvent, Programme, ProgrammeVersion
 from loyalty.rules import parse
-from loyalty.selectors.programmes import (
-    programme_of_organisation,
-    version_in_force,
-)
+from loyalty.selectors.programmes import version_in_force
 from loyalty.services.programme import draft_version, edit_draft, publish_version
 from loyalty.services.ship import join_programme, ship_programmes
 from loyalty.words import describe, diff
 from tests.factories import organisation
-from tests.loyalty.points import NOW, RULES, member, programme, shipped
+from tests.loyalty.points import NOW, RULES, member, programme, programme_of, shipped
 
 pytestmark = pytest.mark.django_db
 
@@ -180,10 +177,10 @@ def test_the_four_programmes_are_shipped_once_and_left_alone_after() -> None:
 def test_a_works_council_belongs_to_one_programme_at_a_time() -> None:
     ship_programmes(at=NOW)
     cse = organisation()
-    assert programme_of_organisation(cse.pk) is None
+    assert programme_of(cse.pk) is None
     for slug in ("family", "mirabelle"):
         join_programme(organisation_id=cse.pk, programme_slug=slug)
-    assert programme_of_organisation(cse.pk) == Programme.objects.get(slug="mirabelle").pk
+    assert programme_of(cse.pk) == "mirabelle"
 
 
 def test_rules_are_told_in_plain_words() -> None:
