@@ -1,15 +1,9 @@
 """How much may be spent here and now: what a slider needs."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
-from ledger import selectors as ledger
 from ledger.selectors import LotState
-from ledger.states import SpendContext
-from loyalty.models import Member
 from loyalty.rules import whole_sums
-from loyalty.selectors.programmes import version_in_force
-from loyalty.states import MemberState
 
 MOST_COMBINED = 16  # as the ledger does
 
@@ -43,22 +37,6 @@ class SpendLimit:
 
 
 NOTHING = SpendLimit(cap_minor=0, available_minor=0, divisible_minor=0, whole=())
-
-
-def spend_limit(
-    member_id: int, *, purchase_minor: int, at: datetime, excluded_minor: int = 0, outlet: str = ""
-) -> SpendLimit:
-    """Zero for suspected, voided and frozen members. Settle the member first. Four queries.
-
-    Refuses `ProgrammeClosed`.
-    """
-    member = Member.objects.filter(pk=member_id, state=MemberState.ACTIVE).first()
-    if member is None or ledger.is_frozen(member.account_id):
-        return NOTHING
-    rules = version_in_force(member.programme_id, at=at).rules
-    spend = SpendContext(outlet=outlet)
-    usable = [lot for lot in ledger.open_lots(member.account_id) if lot.fits(spend, at=at)]
-    return limit_of(usable, cap_minor=rules.cap_minor(purchase_minor, excluded_minor))
 
 
 def limit_of(usable: list[LotState], *, cap_minor: int) -> SpendLimit:

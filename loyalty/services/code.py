@@ -63,11 +63,22 @@ def member_of_code(code: str) -> int:
     return member_id
 
 
-def consume_code(code: str, *, at: datetime) -> None:
-    """Use the code up, in the caller's transaction. Refuses `OneTimeCodeRefused` when it was used or is
-    over.
+@transaction.atomic
+def use_code(code: str, *, member_id: int, at: datetime) -> None:
+    """Use up a code that named a member who spends nothing. Refuses `MemberUnknown`, `OneTimeCodeRefused`."""
+    lock_member(member_id)
+    consume_code(code, member_id=member_id, at=at)
+
+
+def consume_code(code: str, *, member_id: int, at: datetime) -> None:
+    """Use the code up, under the lock of its member: a new code waits for it too, and the other way round the
+    two could stand still.
+
+    Refuses `OneTimeCodeRefused` when it is nobody's or somebody else's, was used, or is over.
     """
-    alive = OneTimeCode.objects.filter(code_index=_fingerprint(code), used_at__isnull=True, expires_at__gt=at)
+    alive = OneTimeCode.objects.filter(
+        member_id=member_id, code_index=_fingerprint(code), used_at__isnull=True, expires_at__gt=at
+    )
     if not alive.update(used_at=at):
         raise OneTimeCodeRefused
 

@@ -28,7 +28,7 @@ from loyalty.errors import (
 )
 from loyalty.models import Accrual, GiveBack, Member, Redemption
 from loyalty.selectors.programmes import version_in_force
-from loyalty.services.code import consume_code, counted_try, member_of_code
+from loyalty.services.code import consume_code
 from loyalty.services.debt import pay_debt
 from loyalty.services.members import lock_member, refuse_unless_active
 from loyalty.services.settle import settle_locked
@@ -163,9 +163,11 @@ def give_back_points(
     return record_of(redemption)
 
 
-def spend_points(
+@transaction.atomic
+def take_points(
     *,
     key: UUID,
+    member_id: int,
     code: str,
     amount_minor: int,
     purchase_minor: int,
@@ -174,25 +176,19 @@ def spend_points(
     outlet: str = "",
     ref: str = "",
 ) -> RedemptionRecord:
-    """A till takes points from whoever shows this one-time code: hold and capture in one step.
+    """A till takes points from the member who shows this one-time code: set aside and used in one step.
 
-    Must be called outside any transaction: each try is counted for the outlet, and committed, before the code
-    is looked at (`services.code`). The code is used up only if the points are taken. The same request again
-    returns the first result, also when the code is over. Refuses `TooManyTries(wait_seconds)`,
-    `OneTimeCodeRefused` and what `hold_points` refuses.
+    In the caller's transaction, before which `services.code.counted_try` has counted the try. The code is
+    used up only if the points are taken. The same request again returns the first result, also when the code
+    is over. Refuses `OneTimeCodeRefused` (nobody's, somebody else's, used, or over) and what `hold_points`
+    refuses.
     """
-    with counted_try(outlet, at=at):
-        facts = _Facts(member_of_code(code), amount_minor, purchase_minor, excluded_minor, outlet, ref)
-        return _take(key, code, facts, at)
-
-
-@transaction.atomic
-def _take(key: UUID, code: str, facts: _Facts, at: datetime) -> RedemptionRecord:
-    member = lock_member(facts.member_id)
+    facts = _Facts(member_id, amount_minor, purchase_minor, excluded_minor, outlet, ref)
     _check(facts)
+    member = lock_member(member_id)
     if first := _first_result(key, facts):
         return first
-    consume_code(code, at=at)
+    consume_code(code, member_id=member_id, at=at)
     redemption = _open(key, member, facts, at)
     redemption.state, redemption.transfer_id = RedemptionState.CAPTURED, uuid5(key, "capture")
     with ledger_refusals():
@@ -200,10 +196,10 @@ def _take(key: UUID, code: str, facts: _Facts, at: datetime) -> RedemptionRecord
             key=redemption.transfer_id,
             account_id=member.account_id,
             sink=spent_at(member),
-            amount=facts.amount_minor,
+            amount=amount_minor,
             kind=Movement.SPENT.value,
             at=at,
-            spend=SpendContext(outlet=facts.outlet),
+            spend=SpendContext(outlet=outlet),
         )
     redemption.save(force_insert=True)
     return record_of(redemption)

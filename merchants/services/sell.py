@@ -9,9 +9,9 @@ from django.db import transaction
 from kernel.calendar import local_date
 from ledger.errors import InsufficientBalance
 from loyalty.errors import MemberVoided, OneTimeCodeRefused, ProgrammeClosed
-from loyalty.services.code import consume_code, counted_try, member_of_code
+from loyalty.services.code import counted_try, use_code
 from loyalty.services.earn import record_purchase
-from loyalty.services.spend import capture_points, hold_points
+from loyalty.services.spend import take_points
 from loyalty.states import Channel, PurchaseResult
 from merchants.errors import (
     InvalidSale,
@@ -40,7 +40,7 @@ def debit_sale(*, sale: SaleRequest, cvc: str, at: datetime, code: str = "") -> 
     done together. Refuses `InvalidSale`, `KeyReused`, `SaleAbandoned`, `TerminalOutOfService`, `NoContract`,
     the wallet's `CvcWrong`, `CardBlocked`, `CardNotUsable` and `ForeignCurrency`, the ledger's
     `InsufficientBalance(available)`, and for points `PointsNeedMember`, loyalty's `OneTimeCodeRefused`,
-    `TooManyTries` and what its `hold_points` refuses.
+    `TooManyTries` and what its `take_points` refuses.
     """
     _check(sale)
     if sale.card_id is None:
@@ -79,9 +79,7 @@ def record_sale(*, sale: SaleRequest, at: datetime, code: str = "") -> SaleRecor
     rank = terminal.sales_made + 1
     reference = f"{terminal.tid}-{rank:06d}"
     balance_minor = _debit(sale, terminal, at)
-    _spend(sale, terminal, reference, at)
-    # After the member's lock, which a new code waits for too: the other way round the two could stand still.
-    _identify(sale, code, at)
+    _spend(sale, code, terminal, reference, at)
     earned = _earn(sale, terminal, reference, at)
     terminal.sales_made = rank
     terminal.save(update_fields=["sales_made"])
@@ -198,31 +196,27 @@ def _debit(sale: SaleRequest, terminal: Terminal, at: datetime) -> int | None:
     )
 
 
-def _identify(sale: SaleRequest, code: str, at: datetime) -> None:
+def _spend(sale: SaleRequest, code: str, terminal: Terminal, reference: str, at: datetime) -> None:
     """A code that named the member is used up with the sale, or not at all (S4.12)."""
-    if code:
-        if member_of_code(code) != sale.member_id:
-            raise OneTimeCodeRefused
-        consume_code(code, at=at)
-    elif sale.points_minor:
-        raise PointsNeedMember
-
-
-def _spend(sale: SaleRequest, terminal: Terminal, reference: str, at: datetime) -> None:
-    if not sale.points_minor or sale.member_id is None:
-        return
-    key = spending_key(sale.key)
-    hold_points(
-        key=key,
-        member_id=sale.member_id,
-        amount_minor=sale.points_minor,
-        purchase_minor=sale.bill_minor,
-        excluded_minor=sale.excluded_minor,
-        outlet=terminal.outlet.code,
-        ref=reference,
-        at=at,
-    )
-    capture_points(redemption_key=key, at=at)
+    if not code:
+        if sale.points_minor:
+            raise PointsNeedMember
+    elif sale.member_id is None:
+        raise OneTimeCodeRefused
+    elif not sale.points_minor:
+        use_code(code, member_id=sale.member_id, at=at)
+    else:
+        take_points(
+            key=spending_key(sale.key),
+            member_id=sale.member_id,
+            code=code,
+            amount_minor=sale.points_minor,
+            purchase_minor=sale.bill_minor,
+            excluded_minor=sale.excluded_minor,
+            outlet=terminal.outlet.code,
+            ref=reference,
+            at=at,
+        )
 
 
 def _earn(sale: SaleRequest, terminal: Terminal, reference: str, at: datetime) -> PurchaseResult | None:

@@ -1,7 +1,5 @@
 """Spending (S4.4, S4.6, S4.10, S4.12): up to the cap, from the lots that fit, and back into them."""
 
-import time
-from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -19,16 +17,14 @@ from loyalty.errors import (
     MemberVoided,
     NotEnoughPoints,
     NotInPart,
-    OneTimeCodeRefused,
     PointsFrozen,
     PromotionOver,
     RedemptionClosed,
     RedemptionUnknown,
-    TooManyTries,
 )
-from loyalty.models import Member, OneTimeCode, OutletTries, Promotion, Redemption
-from loyalty.selectors.spending import spend_limit
-from loyalty.services import code, spend
+from loyalty.models import Member, OneTimeCode, Promotion
+from loyalty.selectors.checkout import checkout_terms
+from loyalty.selectors.spending import SpendLimit
 from loyalty.services.code import issue_one_time_code
 from loyalty.services.promote import grant_promotion
 from loyalty.services.spend import (
@@ -36,7 +32,6 @@ from loyalty.services.spend import (
     give_back_points,
     hold_points,
     release_points,
-    spend_points,
 )
 from loyalty.services.sweep import credit_birthdays, end_idle
 from loyalty.states import RedemptionRecord
@@ -75,6 +70,11 @@ def hold(
     return hold_points(member_id=who.pk, amount_minor=amount, purchase_minor=purchase, at=at, **facts)
 
 
+def limit_for(who: Member, prices: dict[str, int], *, at: Any = NOW) -> SpendLimit:
+    """What the shop's slider goes by."""
+    return checkout_terms(who.pk, prices=prices, at=at).limit
+
+
 @pytest.mark.parametrize(
     ("base", "purchase", "excluded", "cap"),
     [
@@ -97,7 +97,8 @@ def test_at_most_the_cap_of_what_is_not_excluded_is_paid_in_points(
         hold(who, cap + 1, purchase, excluded_minor=excluded)
     assert refusal.value.cap_minor == cap
     assert everything() == before
-    limit = spend_limit(who.pk, purchase_minor=purchase, excluded_minor=excluded, at=NOW)
+    left_out = checkout_terms(who.pk, prices={}, at=NOW).excluded_categories[0]
+    limit = limit_for(who, {"": purchase - excluded, left_out: excluded})
     assert (limit.cap_minor, limit.most_minor) == (cap, cap)
     if cap:
         assert hold(who, cap, purchase, excluded_minor=excluded).amount_minor == cap
@@ -191,14 +192,14 @@ def test_single_purchase_points_are_used_whole_or_not_at_all() -> None:
     who = member(shipped("family"))
     buy(who, 10_000_00)
     tomorrow = NOW + DAY
-    limit = spend_limit(who.pk, purchase_minor=80_00, at=tomorrow)
+    limit = limit_for(who, {"": 80_00}, at=tomorrow)
     assert (limit.cap_minor, limit.available_minor, limit.most_minor) == (79_20, 100_00, 0)
     before = everything()
     with pytest.raises(NotInPart) as refusal:
         hold(who, 79_20, 80_00, at=tomorrow)
     assert refusal.value.available_minor == 0
     assert everything() == before
-    assert spend_limit(who.pk, purchase_minor=200_00, at=tomorrow).fits(100_00)
+    assert limit_for(who, {"": 200_00}, at=tomorrow).fits(100_00)
     capture_points(redemption_key=hold(who, 100_00, 200_00, at=tomorrow).key, at=tomorrow)
     assert available(who, tomorrow) == 0
 
@@ -207,7 +208,7 @@ def test_a_slider_knows_which_amounts_lots_can_make_up() -> None:
     # S4.3: 100 in one go and 20 in any parts.
     who = member(programme("family", activation_days={"online": 0, "shop": 0}))
     buy(who, 1_000_00)
-    limit = spend_limit(who.pk, purchase_minor=1_000_00, at=NOW + DAY)
+    limit = limit_for(who, {"": 1_000_00}, at=NOW + DAY)
     assert [limit.nearest(amount) for amount in (10_00, 20_00, 50_00, 100_00, 115_00, 500_00)] == [
         10_00,
         20_00,
@@ -259,10 +260,12 @@ def test_promotional_points_are_spendable_only_at_their_outlets_for_seven_days()
     for outlet in ("", "GARE"):
         with pytest.raises(NotEnoughPoints):
             hold(who, 1_00, outlet=outlet)
-        assert spend_limit(who.pk, purchase_minor=100_00, outlet=outlet, at=NOW).most_minor == 0
-    assert spend_limit(who.pk, purchase_minor=100_00, outlet="PORT", at=NOW).most_minor == 20_00
+    assert limit_for(who, {"": 100_00}).most_minor == 0
+    with pytest.raises(CapExceeded):
+        hold(who, 20_01, 100_00, outlet="PORT")
+    assert hold(who, 20_00, 100_00, outlet="PORT").amount_minor == 20_00
     assert hold(who, 1_00, outlet="MARCHE").amount_minor == 1_00
-    assert available(who, paris(2026, 11, 29, 23, 59)) == 199_00
+    assert available(who, paris(2026, 11, 29, 23, 59)) == 179_00
     assert available(who, paris(2026, 11, 30)) == 0
 
 
@@ -313,14 +316,14 @@ def test_suspected_voided_and_frozen_members_spend_nothing() -> None:
         Member.objects.update(state=state)
         with pytest.raises(refusal):
             hold(who, 1_00)
-        assert spend_limit(who.pk, purchase_minor=100_00, at=NOW).most_minor == 0
+        assert limit_for(who, {"": 100_00}).most_minor == 0
     Member.objects.update(state="active")
     freeze(account_id=who.account_id, reason="test", at=NOW)
     with pytest.raises(PointsFrozen):
         hold(who, 1_00)
     with pytest.raises(PointsFrozen):
         capture_points(redemption_key=held.key, at=NOW)
-    assert spend_limit(who.pk, purchase_minor=100_00, at=NOW).most_minor == 0
+    assert limit_for(who, {"": 100_00}).most_minor == 0
 
 
 def test_an_unknown_redemption_is_refused() -> None:
@@ -331,54 +334,6 @@ def test_an_unknown_redemption_is_refused() -> None:
 # One-time codes
 
 
-def at_till(digits: str, *, at: Any = NOW, **facts: Any) -> RedemptionRecord:
-    facts = {"key": uuid4(), "amount_minor": 10_00, "purchase_minor": 100_00, **facts}
-    return spend_points(code=digits, at=at, **facts)
-
-
-def test_a_one_time_code_spends_once() -> None:
-    # S4.12
-    who, key = rich(), uuid4()
-    issued = issue_one_time_code(member_id=who.pk, at=NOW)
-    assert (len(issued.code), issued.expires_at) == (12, NOW + timedelta(seconds=60))
-    spaced = f"{issued.code[:4]} {issued.code[4:8]} {issued.code[8:]}"
-    used = at_till(spaced, key=key)
-    assert (used.state, available(who, NOW)) == ("captured", 990_00)
-    assert at_till(issued.code, key=key, at=NOW + DAY) == used
-    with pytest.raises(OneTimeCodeRefused):
-        at_till(issued.code)
-    assert not OneTimeCode.objects.filter(code_index__contains=issued.code).exists()
-    assert give_back_points(key=uuid4(), redemption_key=key, at=NOW).left_minor == 0
-
-
-def test_a_one_time_code_works_for_60_seconds_and_until_the_next_one() -> None:
-    # S4.12
-    who = rich()
-    old = issue_one_time_code(member_id=who.pk, at=NOW)
-    with pytest.raises(OneTimeCodeRefused):
-        at_till(old.code, at=NOW + timedelta(seconds=60))
-    assert at_till(old.code, at=NOW + timedelta(seconds=59)).amount_minor == 10_00
-    older = issue_one_time_code(member_id=who.pk, at=NOW)
-    issue_one_time_code(member_id=who.pk, at=NOW + timedelta(seconds=1))
-    with pytest.raises(OneTimeCodeRefused):
-        at_till(older.code, at=NOW + timedelta(seconds=2))
-    with pytest.raises(OneTimeCodeRefused):
-        at_till("000000000000")
-
-
-def test_a_refused_spend_leaves_the_code_for_another_amount() -> None:
-    who = rich()
-    issued = issue_one_time_code(member_id=who.pk, at=NOW)
-    before = everything()
-    with pytest.raises(CapExceeded):
-        at_till(issued.code, amount_minor=99_01)
-    with pytest.raises(NotEnoughPoints):
-        at_till(issued.code, amount_minor=1_000_01, purchase_minor=9_000_00)
-    assert everything() == before
-    assert at_till(issued.code, amount_minor=99_00).amount_minor == 99_00
-    assert Redemption.objects.count() == 1
-
-
 def test_who_may_not_spend_gets_no_code() -> None:
     who = rich()
     Member.objects.update(state="suspected")
@@ -386,85 +341,6 @@ def test_who_may_not_spend_gets_no_code() -> None:
         issue_one_time_code(member_id=who.pk, at=NOW)
     assert fresh(who).state == "suspected"
     assert not OneTimeCode.objects.exists()
-
-
-@pytest.mark.postgres
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("counted", ["when used", "after looking"])
-def test_64_uses_of_one_code_at_once_spend_once(counted: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    # S4.12
-    who = rich()
-    issued = issue_one_time_code(member_id=who.pk, at=NOW)
-    if counted == "after looking":
-        monkeypatch.setattr(QuerySet, "select_for_update", lambda rows, **_: rows.all())
-        monkeypatch.setattr(spend, "consume_code", _look_then_use)
-    tills = [lambda outlet=f"till-{n}": at_till(issued.code, outlet=outlet) for n in range(64)]
-    outcomes = storm(*tills)
-    if counted == "when used":
-        assert outcomes == {"done": 1, "OneTimeCodeRefused": 63}
-        assert available(who, NOW) == 990_00
-    else:
-        assert outcomes["done"] > 1
-    assert books_are_right()
-
-
-def test_an_outlet_is_refused_after_twenty_wrong_codes_for_a_while() -> None:
-    # S4.12: twelve digits are not guessed by trying.
-    issued = issue_one_time_code(member_id=rich().pk, at=NOW)
-    for n in range(20):
-        with pytest.raises(OneTimeCodeRefused):
-            at_till(f"{n:012}", at=NOW + timedelta(seconds=n), outlet="marais")
-    before = everything()
-    with pytest.raises(TooManyTries) as refusal:
-        at_till(issued.code, at=NOW + timedelta(seconds=20), outlet="marais")
-    assert (refusal.value.wait_seconds, everything()) == (580, before)
-    assert at_till(issued.code, at=NOW + timedelta(seconds=21), outlet="lices").state == "captured"
-    fresh_code = issue_one_time_code(member_id=Member.objects.get().pk, at=NOW + timedelta(minutes=10))
-    assert at_till(fresh_code.code, at=NOW + timedelta(minutes=10), outlet="marais").state == "captured"
-
-
-def test_a_right_code_does_not_count_as_a_try_even_when_the_amount_is_refused() -> None:
-    # S4.12
-    who = rich()
-    for _ in range(25):
-        issued = issue_one_time_code(member_id=who.pk, at=NOW)
-        with pytest.raises(CapExceeded):
-            at_till(issued.code, amount_minor=99_01)
-        at_till(issued.code)
-    assert OutletTries.objects.get().tries == 0
-
-
-@pytest.mark.postgres
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("counter", ["first", "after reading"])
-def test_64_guesses_at_once_evaluate_at_most_twenty(counter: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    # S4.12
-    compared = []
-    look = code.member_of_code
-    monkeypatch.setattr(spend, "member_of_code", lambda guess: compared.append(guess) or look(guess))
-    if counter == "after reading":
-        monkeypatch.setattr(code, "_count_try", _read_then_count)
-    guesses = [lambda digits=f"{n:012}": at_till(digits, outlet="marais") for n in range(64)]
-    outcomes = storm(*guesses)
-    assert outcomes["OneTimeCodeRefused"] == len(compared)
-    assert outcomes["OneTimeCodeRefused"] + outcomes["TooManyTries"] == 64
-    assert (len(compared) == 20) == (counter == "first"), len(compared)
-
-
-def _read_then_count(outlet: str, at: Any) -> None:
-    row, _ = OutletTries.objects.get_or_create(outlet=outlet, defaults={"ends_at": at + DAY})
-    if row.tries >= 20:
-        raise TooManyTries(1)
-    time.sleep(0.01)
-    OutletTries.objects.filter(pk=row.pk).update(tries=row.tries + 1)
-
-
-def _look_then_use(code: str, *, at: Any) -> None:
-    rows = OneTimeCode.objects.filter(used_at__isnull=True, expires_at__gt=at)
-    if not rows.exists():
-        raise OneTimeCodeRefused
-    time.sleep(0.01)
-    rows.update(used_at=at)
 
 
 @pytest.mark.postgres

@@ -15,9 +15,9 @@ from documents.services.barcode import data_uri, qr_svg
 from ledger.models import Account
 from loyalty.errors import OneTimeCodeRefused
 from loyalty.models import Member, OneTimeCode, Programme, RewardClaim
-from loyalty.services.spend import spend_points
 from tests.loyalty.pages import address, joined, reader_of, text_of
 from tests.loyalty.points import DAY, NOW, available, buy, everything, fresh, member, programme, shipped
+from tests.merchants.factories import make_till, pay_in_points
 from wallet.models import Card, CardProduct
 
 pytestmark = pytest.mark.django_db
@@ -63,10 +63,11 @@ def test_the_code_is_large_black_on_white_and_pays_once(client: Client, who: Mem
     shown = digits_on(response)
     assert len(shown) == 12
     assert shown not in OneTimeCode.objects.get().code_index
-    spend_points(key=uuid4(), code=shown, amount_minor=40_00, purchase_minor=100_00, at=NOW)
+    till = make_till(programme=who.programme)
+    pay_in_points(till, who, 40_00, code=shown)
     assert available(who, NOW) == 260_00
     with pytest.raises(OneTimeCodeRefused):
-        spend_points(key=uuid4(), code=shown, amount_minor=1_00, purchase_minor=100_00, at=NOW)
+        pay_in_points(till, who, 1_00, code=shown)
 
 
 def test_the_qr_code_says_the_digits(client: Client, who: Member) -> None:
@@ -78,9 +79,10 @@ def test_the_qr_code_says_the_digits(client: Client, who: Member) -> None:
 def test_a_new_code_stops_the_one_before(client: Client, who: Member) -> None:
     # S4.12
     first, second = digits_on(client.post(PAY)), digits_on(client.post(PAY))
+    till = make_till(programme=who.programme)
     with pytest.raises(OneTimeCodeRefused):
-        spend_points(key=uuid4(), code=first, amount_minor=1_00, purchase_minor=100_00, at=NOW)
-    spend_points(key=uuid4(), code=second, amount_minor=1_00, purchase_minor=100_00, at=NOW)
+        pay_in_points(till, who, 1_00, code=first)
+    pay_in_points(till, who, 1_00, code=second)
 
 
 def test_codes_are_throttled(client: Client, who: Member, settings: Any) -> None:

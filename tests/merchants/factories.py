@@ -14,7 +14,7 @@ from merchants.doors import COOKIE, SALT
 from merchants.models import Contract, Device, Merchant, Operator, Outlet, Sale, Terminal
 from merchants.selectors.devices import token_index
 from merchants.services.onboard import add_terminal
-from merchants.services.sell import debit_sale
+from merchants.services.sell import count_points, debit_sale
 from merchants.services.team import add_operator
 from merchants.services.undo import ReversalRequest, reverse_sale
 from merchants.states import OperatorRole, SaleRecord, SaleRequest
@@ -157,7 +157,19 @@ def sell(
     )
 
 
-def undo(till: Till, rank: int, *, password: str = PASSWORD, **fields: Any) -> SaleRecord:
+def pay_in_points(
+    till: Till, member: Member, points_minor: int, *, code: str, at: datetime | None = None, **fields: Any
+) -> SaleRecord:
+    """A bill of 100, of which the member's code pays a part and the till takes the rest."""
+    asked = request_for(
+        till, None, **{"bill_minor": 100_00, **fields}, member_id=member.pk, points_minor=points_minor
+    )
+    return count_points(sale=asked, code=code, at=at or timezone.now())
+
+
+def undo(
+    till: Till, rank: int, *, password: str = PASSWORD, at: datetime | None = None, **fields: Any
+) -> SaleRecord:
     facts = {
         "key": uuid4(),
         "terminal_id": till.terminal.pk,
@@ -166,7 +178,7 @@ def undo(till: Till, rank: int, *, password: str = PASSWORD, **fields: Any) -> S
         "rank": rank,
         **fields,
     }
-    return reverse_sale(request=ReversalRequest(**facts), password=password, at=timezone.now())
+    return reverse_sale(request=ReversalRequest(**facts), password=password, at=at or timezone.now())
 
 
 def at_till(client: Client, till: Till, *, language: str = "fr") -> Client:
