@@ -7,7 +7,7 @@ processes share the machine with it, so what they see is slower than what it cou
 
 A debit over HTTP is the whole tap: form, device, CVC (counted and committed first), card, ledger, sale. The
 bare debit of `bench.ledger` is one row's update; the ratio says what all that costs. One hot card is no
-till's day: the CVC's counter refuses the fourth try that is under way on a card, and the terminal asks again.
+till's day: its taps stand in one row.
 
 The settlement is one process that settles every merchant once. Its memory must not grow with transactions.
 """

@@ -8,7 +8,7 @@ from threading import Barrier, Lock
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -21,9 +21,10 @@ from tests.wallet.prepaid_factories import (
     make_prepaid,
     make_printed_prepaid,
     number_of,
+    wrong_cvc_of,
 )
 from wallet.errors import CardBlocked, CardNotUsable, CvcWrong
-from wallet.models import PrepaidCard, RetiredNumber
+from wallet.models import CardEvent, PrepaidCard, RetiredNumber
 from wallet.selectors.till import till_balance
 from wallet.services import load, till
 from wallet.services import register_prepaid as registering
@@ -71,36 +72,72 @@ class Evaluations:
 
 
 def count_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same check with the counting moved after the comparison."""
-    count = till._count_try
+    """The same check, without a lock and with the counting moved after the comparison."""
+    count, compare = till._count_try, till.same_cvc
 
-    def look(card_id: Any) -> Any:
-        row = PrepaidCard.objects.get(pk=card_id)
+    def look(card_id: Any) -> PrepaidCard:
+        row = PrepaidCard.objects.select_related("card").get(pk=card_id)
         if row.wrong_cvc >= 3:
             raise CardBlocked
-        return till._Try(row.wrong_cvc + 1, row.cvc_sealed)
+        row.wrong_cvc += 1
+        return row
 
-    def refuse(card_id: Any, counted: Any, **_: Any) -> None:
+    def compare_then_count(sealed: str, told: str, *, card_id: Any) -> bool:
+        right = compare(sealed, told, card_id=card_id)
         count(card_id)
-        raise CvcWrong(0)
+        return right
 
     monkeypatch.setattr(till, "_count_try", look)
-    monkeypatch.setattr(till, "_refuse_wrong", refuse)
+    monkeypatch.setattr(till, "same_cvc", compare_then_count)
 
 
 @pytest.mark.parametrize("counted", ["before", "after"])
 def test_of_64_guesses_at_once_three_are_looked_at(counted: str, monkeypatch: pytest.MonkeyPatch) -> None:
     card = make_prepaid(make_user())
     right = int(cvc_of(card))
-    seen = Evaluations(till.same_cvc)
-    monkeypatch.setattr(till, "same_cvc", seen)
     if counted == "after":
         count_afterwards(monkeypatch)
+    seen = Evaluations(till.same_cvc)
+    monkeypatch.setattr(till, "same_cvc", seen)
     now = timezone.now()
     guesses = [f"{(right + step) % 1000:03d}" for step in range(1, 65)]
-    at_once(*[lambda cvc=cvc: till.check_cvc(card_id=card.pk, cvc=cvc, at=now) for cvc in guesses])
+    results = at_once(*[lambda cvc=cvc: till.check_cvc(card_id=card.pk, cvc=cvc, at=now) for cvc in guesses])
     assert seen.count == 3 if counted == "before" else seen.count > 3
     assert PrepaidCard.objects.get(pk=card.pk).wrong_cvc == 3
+    if counted == "before":
+        left = sorted(result.tries_left for result in results if isinstance(result, CvcWrong))
+        assert (left, sum(isinstance(result, CardBlocked) for result in results)) == ([1, 2], 62)
+        assert CardEvent.objects.filter(card=card, kind="blocked", note="cvc").count() == 1
+
+
+@pytest.mark.parametrize("wrong_before", [0, 2])
+def test_64_right_tries_at_once_are_all_right(wrong_before: int) -> None:  # S0.7
+    """Whoever finds others' tries in flight waits for them, and is not told that the card is blocked."""
+    card = make_prepaid(make_user())
+    PrepaidCard.objects.filter(pk=card.pk).update(wrong_cvc=wrong_before)
+    cvc, now = cvc_of(card), timezone.now()
+    results = at_once(*[lambda: till.check_cvc(card_id=card.pk, cvc=cvc, at=now)] * 64)
+    assert results == [None] * 64
+    assert PrepaidCard.objects.get(pk=card.pk).wrong_cvc == 0
+
+
+def test_a_try_that_dies_before_its_commit_has_told_nobody_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Right or wrong, the caller hears the same error, and the row of tries is as it was."""
+    card, now = make_prepaid(make_user()), timezone.now()
+    compare = till.same_cvc
+
+    def compare_and_die(*args: Any, **kwargs: Any) -> bool:
+        compare(*args, **kwargs)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        raise AssertionError
+
+    monkeypatch.setattr(till, "same_cvc", compare_and_die)
+    for cvc in (cvc_of(card), wrong_cvc_of(card)):
+        with pytest.raises(DatabaseError):
+            till.check_cvc(card_id=card.pk, cvc=cvc, at=now)
+        connection.close()
+        assert PrepaidCard.objects.get(pk=card.pk).wrong_cvc == 0
 
 
 def test_the_right_cvc_among_many_guesses_opens_no_second_row() -> None:  # S0.7
@@ -109,9 +146,11 @@ def test_the_right_cvc_among_many_guesses_opens_no_second_row() -> None:  # S0.7
     now = timezone.now()
     guesses = [f"{(right + step) % 1000:03d}" for step in range(1, 32)] + [f"{right:03d}"]
     results = at_once(*[lambda cvc=cvc: till.check_cvc(card_id=card.pk, cvc=cvc, at=now) for cvc in guesses])
-    # One row of three ends with the right answer, another may begin; nobody gets a third.
-    assert sum(isinstance(result, CvcWrong) for result in results) <= 4
-    assert sum(result is None for result in results) <= 1
+    # The right one comes within the first three and begins a new row of three, or comes too late.
+    wrong = sum(isinstance(result, CvcWrong) for result in results)
+    came_in_time = results[-1] is None
+    assert wrong in ((2, 3, 4) if came_in_time else (2,))
+    assert PrepaidCard.objects.get(pk=card.pk).wrong_cvc == 3
 
 
 def test_terminals_never_take_more_than_the_card_holds() -> None:

@@ -36,7 +36,7 @@ def lock_prepaid(card_id: UUID, *, holder_id: int) -> Card:
     """The holder's prepaid card under its lock, with its `prepaid` row."""
     rows = Card.objects.select_for_update(of=("self",)).filter(kind=CardKind.PREPAID, holder_id=holder_id)
     card = rows.get(pk=card_id)
-    # Read after the lock was waited for; tries of the CVC lock this row only, and after no other.
+    # Read after the lock was waited for; tries of the CVC lock the card first too.
     card.prepaid = PrepaidCard.objects.select_for_update(of=("self",)).get(pk=card_id)
     return card
 

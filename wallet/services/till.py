@@ -1,47 +1,42 @@
 """What a merchant's terminal does with a prepaid card (S0.3): the CVC first, then the debit, or its reversal.
 
-`check_cvc` stands outside any transaction: a try that was not committed would not count.
+`check_cvc` has a transaction of its own and stands outside any other: a try that was not committed would not
+count.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
 
 from ledger.selectors import entry_of, transfer
 from ledger.services.debit import debit
 from ledger.services.reverse import reverse
 from wallet.errors import CardBlocked, CardNotUsable, CvcWrong, ForeignCurrency
-from wallet.models import Card, CardEvent, PrepaidCard
+from wallet.models import Card, PrepaidCard
 from wallet.selectors.till import why_not
 from wallet.services.cvc import same_cvc
+from wallet.services.prepaid import note
 from wallet.states import CVC_TRIES, CardEventKind, CardKind
 
 DEBIT_KIND = "purchase"
 REVERSAL_KIND = "purchase_reversal"
 
 
-@dataclass(frozen=True)
-class _Try:
-    """The `rank`th try in a row, and the sealed CVC that it is compared with."""
-
-    rank: int
-    cvc_sealed: str
-
-
 def check_cvc(*, card_id: UUID, cvc: str, at: datetime) -> None:
     """Say whether `cvc` is the card's. A right one ends the row of wrong ones (S0.7).
 
-    The try is counted, and the count committed, before anything is compared: however many guess at once,
-    three are looked at. Refuses `CvcWrong`, `CardBlocked` when the tries are used up, `CardNotUsable` for a
-    card that no till would take anyway, without counting.
+    Tries of one card stand in a row under its lock. Each is counted, then compared, and committed before
+    anybody hears the answer: however many guess at once, three are looked at, and those who know the CVC are
+    all let through, however many tap in the same moment. A try that dies before its commit does not count,
+    but has told nobody anything: right and wrong ones write alike up to there, and whoever hangs up stops no
+    transaction of the server.
+
+    Refuses `CvcWrong`, `CardBlocked` when the tries are used up, `CardNotUsable` for a card that no till
+    would take anyway, without counting.
     """
-    counted = _count_try(card_id)
-    if not same_cvc(counted.cvc_sealed, cvc, card_id=card_id):
-        _refuse_wrong(card_id, counted, at=at)
-    _forget_tries(card_id, counted)
+    if refusal := _try(card_id, cvc, at=at):
+        raise refusal
 
 
 def debit_card(
@@ -86,8 +81,24 @@ def reverse_debit(*, key: UUID, debit_key: UUID, at: datetime, note: str = "") -
 
 
 @transaction.atomic(durable=True)
-def _count_try(card_id: UUID) -> _Try:
-    row = PrepaidCard.objects.select_for_update(of=("self",)).select_related("card").get(pk=card_id)
+def _try(card_id: UUID, cvc: str, *, at: datetime) -> CvcWrong | CardBlocked | None:
+    """What came of a try; given back and not raised, so that a wrong one is committed."""
+    row = _count_try(card_id)
+    if same_cvc(row.cvc_sealed, cvc, card_id=card_id):
+        PrepaidCard.objects.filter(pk=card_id).update(wrong_cvc=0)
+        return None
+    if row.wrong_cvc < CVC_TRIES:
+        return CvcWrong(CVC_TRIES - row.wrong_cvc)
+    note(row.card, CardEventKind.BLOCKED, actor_id=None, at=at, text="cvc")
+    return CardBlocked(row.card.masked)
+
+
+def _count_try(card_id: UUID) -> PrepaidCard:
+    """The card's guard, locked, with this try counted."""
+    # The card comes first, as everywhere: PostgreSQL locks in the order of these names. Both are locked, for
+    # who has waited reads anew only what it locks.
+    rows = PrepaidCard.objects.select_for_update(of=("card", "self"), no_key=True)
+    row = rows.select_related("card").get(pk=card_id)
     if row.wrong_cvc >= CVC_TRIES:
         raise CardBlocked(row.card.masked)
     row.card.prepaid = row
@@ -95,22 +106,7 @@ def _count_try(card_id: UUID) -> _Try:
         raise CardNotUsable(row.card.masked, why=reason)
     row.wrong_cvc += 1
     row.save(update_fields=["wrong_cvc"])
-    return _Try(row.wrong_cvc, row.cvc_sealed)
-
-
-def _refuse_wrong(card_id: UUID, counted: _Try, *, at: datetime) -> None:
-    if counted.rank < CVC_TRIES:
-        raise CvcWrong(CVC_TRIES - counted.rank)
-    CardEvent.objects.create(card_id=card_id, kind=CardEventKind.BLOCKED, at=at, note="cvc")
-    raise CardBlocked
-
-
-def _forget_tries(card_id: UUID, counted: _Try) -> None:
-    """Begin a new row of tries, unless others used it up meanwhile: then the card stays blocked."""
-    ours = Q(wrong_cvc__lt=CVC_TRIES) | Q(wrong_cvc=counted.rank)
-    kept = PrepaidCard.objects.filter(ours, pk=card_id, cvc_sealed=counted.cvc_sealed)
-    if not kept.update(wrong_cvc=0):
-        raise CardBlocked
+    return row
 
 
 def _locked(card_id: UUID) -> Card:
