@@ -27,9 +27,9 @@ def contract_overlaps(
     return others.exclude(pk=except_id or 0).exists()
 
 
-def contract_on(merchant_id: int, on: date) -> Contract | None:
-    """The contract in force on a day. One query."""
-    return contracts_sharing(merchant_id=merchant_id, starts_on=on, ends_on=on).first()
+def contracts_on(merchant_id: int, on: date) -> QuerySet[Contract]:
+    """The contract in force on a day: one at most."""
+    return contracts_sharing(merchant_id=merchant_id, starts_on=on, ends_on=on)
 
 
 def last_sale_on(contract: Contract) -> date | None:

@@ -1,13 +1,13 @@
 """Débiter (S0.3): the CVC first, then one transaction for the card, the points and the record."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid5
 
 from django.db import transaction
+from django.db.models import Exists, QuerySet
 
 from kernel.calendar import local_date
-from ledger.errors import InsufficientBalance
 from loyalty.errors import MemberVoided, OneTimeCodeRefused, ProgrammeClosed
 from loyalty.services.code import counted_try, use_code
 from loyalty.services.earn import record_purchase
@@ -22,12 +22,12 @@ from merchants.errors import (
     TerminalOutOfService,
 )
 from merchants.models import AbandonedKey, Operator, Sale, Terminal
-from merchants.selectors.contracts import contract_on
+from merchants.selectors.contracts import contracts_on
 from merchants.selectors.sales import record, reversal_of
 from merchants.states import SaleRecord, SaleRequest, TerminalState
-from wallet.selectors.till import till_balance
 from wallet.services.till import check_cvc, debit_card
 
+AnOperator = TypeVar("AnOperator", bound=Operator)
 LARGEST_MINOR = 10**9  # ten million: beyond any till, and well within every column
 
 
@@ -47,10 +47,7 @@ def debit_sale(*, sale: SaleRequest, cvc: str, at: datetime, code: str = "") -> 
         raise InvalidSale("no card")
     if first := first_result(sale):
         return first
-    available = till_balance(sale.card_id, at=at)
-    if sale.card_minor > available:
-        raise InsufficientBalance(available)
-    check_cvc(card_id=sale.card_id, cvc=cvc, at=at)
+    check_cvc(card_id=sale.card_id, cvc=cvc, amount_minor=sale.card_minor, at=at)
     return _record_counted(sale, code, at)
 
 
@@ -74,8 +71,7 @@ def record_sale(*, sale: SaleRequest, at: datetime, code: str = "") -> SaleRecor
     terminal = lock_terminal(sale.terminal_id)
     if first := first_result(sale):
         return first
-    operator = operator_at(terminal, sale.operator_id)
-    _guard(sale, terminal, at)
+    operator = _seller(sale, terminal, at)
     rank = terminal.sales_made + 1
     reference = f"{terminal.tid}-{rank:06d}"
     balance_minor = _debit(sale, terminal, at)
@@ -135,11 +131,7 @@ def lock_terminal(terminal_id: int) -> Terminal:
 
 def operator_at(terminal: Terminal, operator_id: int) -> Operator:
     """The operator. Refuses `TerminalOutOfService` unless terminal, merchant and operator may all work."""
-    merchant = terminal.outlet.merchant
-    operator = Operator.objects.filter(pk=operator_id, merchant_id=merchant.pk, is_active=True).first()
-    if terminal.state != TerminalState.ACTIVE or not merchant.is_active or operator is None:
-        raise TerminalOutOfService(terminal.tid)
-    return operator
+    return _in_service(terminal, _operators_at(terminal).filter(pk=operator_id).first())
 
 
 def earning_key(sale_key: UUID) -> UUID:
@@ -173,11 +165,28 @@ def _record_counted(sale: SaleRequest, code: str, at: datetime) -> SaleRecord:
         return record_sale(sale=sale, code=code, at=at)
 
 
-def _guard(sale: SaleRequest, terminal: Terminal, at: datetime) -> None:
-    if contract_on(terminal.outlet.merchant_id, local_date(at)) is None:
+def _seller(sale: SaleRequest, terminal: Terminal, at: datetime) -> Operator:
+    """Who sells, under a contract, what was not given up: one query, after the terminal's lock."""
+    asked = _operators_at(terminal).annotate(
+        under_contract=Exists(contracts_on(terminal.outlet.merchant_id, local_date(at))),
+        is_given_up=Exists(AbandonedKey.objects.filter(pk=sale.key)),
+    )
+    operator = _in_service(terminal, asked.filter(pk=sale.operator_id).first())
+    if not operator.under_contract:
         raise NoContract(terminal.tid)
-    if AbandonedKey.objects.filter(pk=sale.key).exists():
+    if operator.is_given_up:
         raise SaleAbandoned(str(sale.key))
+    return operator
+
+
+def _operators_at(terminal: Terminal) -> QuerySet[Operator]:
+    return Operator.objects.filter(merchant_id=terminal.outlet.merchant_id, is_active=True)
+
+
+def _in_service(terminal: Terminal, operator: AnOperator | None) -> AnOperator:
+    if terminal.state != TerminalState.ACTIVE or not terminal.outlet.merchant.is_active or operator is None:
+        raise TerminalOutOfService(terminal.tid)
+    return operator
 
 
 def _debit(sale: SaleRequest, terminal: Terminal, at: datetime) -> int | None:

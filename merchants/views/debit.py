@@ -41,15 +41,15 @@ def amount(request: HttpRequest, token: str) -> HttpResponse:
     """The amount and the CVC of a card that this device was shown a moment ago."""
     found = card_behind(session_of(request), token)
     form = DebitForm(_typed(request)) if request.method == "POST" else DebitForm(initial={"cle": fresh_key()})
-    # First of all: whatever else is wrong by now, what was done under this key is shown.
-    if request.method == "POST" and (key := _done_under(request, form)):
+    if found is not None and form.is_valid():
+        return _debit(request, form, found, token)
+    # Whatever is wrong by now, what was done under this key is shown.
+    if form.is_bound and (key := _done_under(request, form)):
         return redirect("terminal:outcome", key)
     if found is None:
         messages.warning(request, _("La carte a été présentée il y a longtemps. Scannez-la de nouveau."))
         return redirect("terminal:start")
-    if request.method != "POST" or not form.is_valid():
-        return _amount_page(request, form, found, token)
-    return _debit(request, form, found, token)
+    return _amount_page(request, form, found, token)
 
 
 @allow(Audience.TERMINAL)
@@ -101,6 +101,8 @@ def _done_under(request: HttpRequest, form: DebitForm) -> UUID | None:
 def _debit(request: HttpRequest, form: DebitForm, found: TillCard, token: str) -> HttpResponse:
     client = _client(request, form)
     if form.errors:
+        if key := _done_under(request, form):
+            return redirect("terminal:outcome", key)
         return _amount_page(request, form, found, token)
     mark = f"merchants.tap:{key_at(session_of(request).terminal_id, form.cleaned_data['cle'])}"
     # A copy of this tap is under way: it alone may try the CVC, and this one asks what comes of it.

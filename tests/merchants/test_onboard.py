@@ -12,7 +12,7 @@ from merchants import rules
 from merchants.checks import sales_are_guarded
 from merchants.errors import BicInvalid, ContractOverlaps, IbanInvalid, ProgrammeOfOtherCurrency
 from merchants.models import AbandonedKey, Contract, Merchant, Reversal, Sale, Terminal
-from merchants.selectors.contracts import contract_on
+from merchants.selectors.contracts import contracts_on
 from merchants.services.onboard import add_terminal, agree, bic_for, keep_merchant, move_terminal, tidy_iban
 from merchants.states import TerminalState
 from tests.loyalty.points import programme as euro_programme
@@ -121,16 +121,16 @@ def test_service_and_database_agree_on_contracts_that_share_a_day(merchant, star
 
 def test_a_contract_keeps_its_days_and_other_merchants_do_not_meet(merchant):
     other = make_merchant()
-    assert contract_on(other.pk, MARCH).pk
+    assert contracts_on(other.pk, MARCH).exists()
     contract = Contract.objects.get(merchant=merchant)
     contract.commission_bp = 300
     contract.save()
     later = agree(merchant_id=merchant.pk, starts_on=MAY, commission_bp=100)
     with pytest.raises(IntegrityError), transaction.atomic():
         Contract.objects.filter(pk=later.pk).update(starts_on=date(2026, 4, 1))
-    assert contract_on(merchant.pk, date(2026, 4, 30)) == contract
-    assert contract_on(merchant.pk, MAY) == later
-    assert contract_on(merchant.pk, date(2026, 2, 28)) is None
+    assert contracts_on(merchant.pk, date(2026, 4, 30)).get() == contract
+    assert contracts_on(merchant.pk, MAY).get() == later
+    assert not contracts_on(merchant.pk, date(2026, 2, 28)).exists()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,9 @@ from uuid import UUID
 
 from django.db import transaction
 
-from ledger.selectors import entry_of, transfer
+from ledger.errors import InsufficientBalance
+from ledger.selectors import balance, entry_of, transfer
+from ledger.services.books import one_transaction
 from ledger.services.debit import debit
 from ledger.services.reverse import reverse
 from wallet.errors import CardBlocked, CardNotUsable, CvcWrong, ForeignCurrency
@@ -23,19 +25,20 @@ DEBIT_KIND = "purchase"
 REVERSAL_KIND = "purchase_reversal"
 
 
-def check_cvc(*, card_id: UUID, cvc: str, at: datetime) -> None:
+def check_cvc(*, card_id: UUID, cvc: str, at: datetime, amount_minor: int = 0) -> None:
     """Say whether `cvc` is the card's. A right one ends the row of wrong ones (S0.7).
 
-    Tries of one card stand in a row under its lock. Each is counted, then compared, and committed before
-    anybody hears the answer: however many guess at once, three are looked at, and those who know the CVC are
-    all let through, however many tap in the same moment. A try that dies before its commit does not count,
-    but has told nobody anything: right and wrong ones write alike up to there, and whoever hangs up stops no
+    Tries of one card stand in a row under its lock. What came of each is counted and committed before anybody
+    hears the answer: however many guess at once, three are looked at, and those who know the CVC are all let
+    through, however many tap in the same moment. A try that dies before its commit does not count, but has
+    told nobody anything: right and wrong ones write alike up to there, and whoever hangs up stops no
     transaction of the server.
 
-    Refuses `CvcWrong`, `CardBlocked` when the tries are used up, `CardNotUsable` for a card that no till
-    would take anyway, without counting.
+    Refuses `CvcWrong` and `CardBlocked` when the tries are used up; without counting, `CardNotUsable` for a
+    card that no till would take anyway, and the ledger's `InsufficientBalance` for one that has less than
+    `amount_minor`, which is asked for next: nobody loses a try to a slip.
     """
-    if refusal := _try(card_id, cvc, at=at):
+    if refusal := _try(card_id, cvc, amount_minor, at=at):
         raise refusal
 
 
@@ -47,7 +50,7 @@ def debit_card(
     The same request again gives the first result, whatever became of the card since. Refuses
     `CardNotUsable`, `ForeignCurrency`, and the ledger's `InvalidAmount`, `InsufficientBalance`, `KeyReused`.
     """
-    with transaction.atomic():
+    with one_transaction():
         # The card's lock is what freezing and replacing wait for: after them no debit gets through.
         card = _locked(card_id)
         reason = why_not(card)
@@ -81,11 +84,14 @@ def reverse_debit(*, key: UUID, debit_key: UUID, at: datetime, note: str = "") -
 
 
 @transaction.atomic(durable=True)
-def _try(card_id: UUID, cvc: str, *, at: datetime) -> CvcWrong | CardBlocked | None:
+def _try(card_id: UUID, cvc: str, amount_minor: int, *, at: datetime) -> CvcWrong | CardBlocked | None:
     """What came of a try; given back and not raised, so that a wrong one is committed."""
-    row = _count_try(card_id)
-    if same_cvc(row.cvc_sealed, cvc, card_id=card_id):
-        PrepaidCard.objects.filter(pk=card_id).update(wrong_cvc=0)
+    row = _lock_guard(card_id)
+    _refuse_in_vain(row, amount_minor, at=at)
+    is_right = same_cvc(row.cvc_sealed, cvc, card_id=card_id)
+    row.wrong_cvc = 0 if is_right else row.wrong_cvc + 1
+    row.save(update_fields=["wrong_cvc"])
+    if is_right:
         return None
     if row.wrong_cvc < CVC_TRIES:
         return CvcWrong(CVC_TRIES - row.wrong_cvc)
@@ -93,20 +99,25 @@ def _try(card_id: UUID, cvc: str, *, at: datetime) -> CvcWrong | CardBlocked | N
     return CardBlocked(row.card.masked)
 
 
-def _count_try(card_id: UUID) -> PrepaidCard:
-    """The card's guard, locked, with this try counted."""
+def _lock_guard(card_id: UUID) -> PrepaidCard:
     # The card comes first, as everywhere: PostgreSQL locks in the order of these names. Both are locked, for
     # who has waited reads anew only what it locks.
     rows = PrepaidCard.objects.select_for_update(of=("card", "self"), no_key=True)
     row = rows.select_related("card").get(pk=card_id)
-    if row.wrong_cvc >= CVC_TRIES:
-        raise CardBlocked(row.card.masked)
     row.card.prepaid = row
-    if reason := why_not(row.card):
-        raise CardNotUsable(row.card.masked, why=reason)
-    row.wrong_cvc += 1
-    row.save(update_fields=["wrong_cvc"])
     return row
+
+
+def _refuse_in_vain(row: PrepaidCard, amount_minor: int, *, at: datetime) -> None:
+    """Refuse what the right CVC would not help either."""
+    card = row.card
+    if row.wrong_cvc >= CVC_TRIES:
+        raise CardBlocked(card.masked)
+    if reason := why_not(card):
+        raise CardNotUsable(card.masked, why=reason)
+    assert card.account_id is not None
+    if amount_minor and amount_minor > (available := balance(card.account_id, at=at).available):
+        raise InsufficientBalance(available)
 
 
 def _locked(card_id: UUID) -> Card:
