@@ -108,6 +108,7 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "config.urls"
+CSRF_FAILURE_VIEW = "config.refusals.stale_form"
 WSGI_APPLICATION = "config.wsgi.application"
 TEMPLATES = [
     {

@@ -7,6 +7,11 @@ from django.urls import include, path
 from accounts.views_help import help_page
 from config import health
 
+handler400 = "config.refusals.bad_request"
+handler403 = "config.refusals.permission_denied"
+handler404 = "config.refusals.page_not_found"
+handler500 = "config.refusals.server_error"
+
 urlpatterns = [
     path("healthz", health.alive),
     path("readyz", health.ready),

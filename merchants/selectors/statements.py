@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
@@ -14,7 +13,7 @@ from kernel.calendar import PARIS
 from kernel.paging import KeyPage
 from ledger.selectors import system_nets
 from merchants.models import Merchant, Payment, Reversal, Sale, SettledReversal, SettledSale, Statement
-from merchants.states import BankFileState, PayoutState
+from merchants.states import TERMINAL_LANGUAGES, BankFileState, PayoutState
 
 PAGE_SIZE = 25
 ROWS_AT_A_TIME = 2_000
@@ -60,9 +59,9 @@ class Mismatch:
 
 
 def paper_language(statement: Statement) -> str:
-    """The language of a statement's papers: the merchant's, or French where the portal lacks it."""
+    """The language of a statement's papers: the merchant's, or French for one that we no longer speak."""
     language = str(statement.payee["language"])
-    return language if language in dict(settings.LANGUAGES) else "fr"
+    return language if language in TERMINAL_LANGUAGES else "fr"
 
 
 def unpaid_statements() -> QuerySet[Statement]:

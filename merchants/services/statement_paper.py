@@ -96,7 +96,9 @@ def _rows(statement: Statement) -> Iterator[Row]:
 
 def deductions_of(statement: Statement) -> list[tuple[str, int]]:
     """What is taken off, each with its sign as it changes the net; in the active language."""
-    rate = f"{statement.vat_bp / 100:g}".replace(".", ",")
+    rate = f"{statement.vat_bp / 100:g}"
+    if (translation.get_language() or "fr").startswith("fr"):
+        rate = rate.replace(".", ",")
     found = [
         (gettext("Commission"), -statement.commission_minor),
         (gettext("Frais par transaction"), -statement.fees_minor),

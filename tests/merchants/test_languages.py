@@ -1,4 +1,6 @@
-"""The terminal speaks German and Italian too, whole; the portal has French and English as before (S0.2)."""
+"""The terminal and what a merchant receives speak German and Italian too, whole; the portal has French and
+English as before (S0.2).
+"""
 
 from pathlib import Path
 
@@ -21,10 +23,17 @@ FILES = (
     "templates/base.html",
     "templates/email/base.html",
     "templates/email/base.txt",
-    "templates/pdf/base.html",
-    "templates/pdf/activation.html",
+    *(f"templates/pdf/{name}.html" for name in ("base", "activation", "statement", "invoice", "party")),
+    "templates/pdf/invoice_service.html",
+    "documents/services/facturx.py",
+    *(f"merchants/services/{name}.py" for name in ("commission_invoice", "draw", "statement_paper")),
 )
-FOLDERS = (("templates/terminal", "*"), ("templates/email", "terminal_receipt*"), ("merchants/views", "*.py"))
+FOLDERS = (
+    ("templates/terminal", "*"),
+    ("templates/email", "terminal_receipt*"),
+    ("templates/email", "statement_ready*"),
+    ("merchants/views", "*.py"),
+)
 SPOKEN_THERE = [language for language in TERMINAL_LANGUAGES if language not in dict(settings.LANGUAGES)]
 
 

@@ -6,15 +6,23 @@ from io import StringIO
 
 import pytest
 import time_machine
+from django.core import mail
 from django.utils import timezone
 
 from documents.models import StoredDocument
 from documents.selectors import document
+from documents.services.facturx import build_invoice_pdf
 from kernel.sheets import csv_lines
-from merchants.models import BankFile, Merchant, Outlet, Statement
+from merchants.models import BankFile, CommissionInvoice, Merchant, Outlet, Statement
 from merchants.selectors.statements import payable_mismatches
+from merchants.services.commission_invoice import invoice_data
 from merchants.services.settle import settle_due
-from merchants.services.settle_all import audit_payables, plan_bank_files, plan_settlements
+from merchants.services.settle_all import (
+    audit_payables,
+    plan_bank_files,
+    plan_settlements,
+    tell_statement,
+)
 from merchants.services.statement_paper import DOCUMENT, make_statement_file, statement_csv, statement_pdf
 from merchants.states import BankFileState
 from outbox.models import Job, Mail
@@ -65,6 +73,40 @@ def test_the_pdf_says_how_the_net_comes_about():
         assert said in text, said
     assert statement.payout_minor == 12_134
     assert "Table" in structure_types(statement_pdf(statement))
+
+
+@pytest.mark.parametrize(
+    ("language", "words", "heads", "subject"),
+    [
+        (
+            "de",
+            ("Abrechnung REL-2026-00001", "2 Käufe", "1 Stornierung", "MWST 8.1 % auf Kommission"),
+            ["Abrechnung", "Datum und Uhrzeit", "Referenz"],
+            "Abrechnung REL-2026-00001: Ihre Einnahmen",
+        ),
+        (
+            "it",
+            ("Rendiconto REL-2026-00001", "2 acquisti", "1 annullamento", "IVA 8.1 % su commissione"),
+            ["Rendiconto", "Data e ora", "Riferimento"],
+            "Rendiconto REL-2026-00001: i vostri incassi",
+        ),
+    ],
+)
+def test_a_merchant_receives_papers_and_mail_in_its_own_language(language, words, heads, subject):
+    statement = october(language=language, email="compta@vergers.example")
+    text = plain(text_of(statement_pdf(statement)))
+    assert [word for word in (*words, "1.85", "121.34") if word not in text] == []
+    assert [word for word in ("Relevé", "achats", "Commerçant", "TVA") if word in text] == []
+    assert cells(statement)[0][:3] == heads
+    invoice = CommissionInvoice.objects.get()
+    invoice_text = plain(text_of(build_invoice_pdf(invoice_data(invoice))))
+    french = ("Relevé", "Facture", "Vendeur", "Prestation ", "Hors taxes", "TVA")
+    assert [word for word in french if word in invoice_text] == []
+    mail.outbox.clear()
+    tell_statement(statement_id=statement.pk, at=AT)
+    run_jobs()
+    assert [letter.subject for letter in mail.outbox] == [subject]
+    assert "Relevé" not in mail.outbox[0].body
 
 
 def test_the_csv_has_every_transaction_and_cancellation():
