@@ -3,17 +3,29 @@
 import uuid
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.core import mail
 from django.utils import timezone
 
 from ledger.errors import InsufficientBalance, InvalidAmount, KeyReused, OverReversal, TransferUnknown
 from ledger.selectors import history
 from ledger.services.audit import audit
+from outbox.models import Mail
+from tests.support import run_jobs
 from tests.wallet.factories import make_card, make_user
-from tests.wallet.prepaid_factories import cvc_of, debit_facts, make_prepaid, number_of, wrong_cvc_of
+from tests.wallet.prepaid_factories import (
+    cvc_of,
+    debit_facts,
+    make_prepaid,
+    make_printed_prepaid,
+    number_of,
+    wrong_cvc_of,
+)
 from wallet.errors import CardBlocked, CardNotRecognised, CardNotUsable, CvcWrong, ForeignCurrency
 from wallet.models import CardEvent, PrepaidCard
 from wallet.selectors.till import till_balance, till_card, till_cards_of
 from wallet.services.block import block_card
+from wallet.services.freeze import unfreeze_card
 from wallet.services.till import check_cvc, debit_card, reverse_debit
 
 pytestmark = pytest.mark.django_db
@@ -136,6 +148,51 @@ def test_three_wrong_cvc_in_a_row_block_the_card(card):  # S0.7
     assert refused.value.why == "blocked"
     assert left(card) == 10_000
     assert CardEvent.objects.filter(card=card, kind="blocked", note="cvc").count() == 1
+
+
+def test_a_holder_is_told_once_that_three_wrong_cvc_blocked_the_card(card, holder):  # S0.7
+    for _ in range(2):
+        with pytest.raises(CvcWrong):
+            check(card, wrong_cvc_of(card))
+    assert not Mail.objects.filter(event="wallet.cvc_blocked").exists()
+    for _ in range(3):
+        with pytest.raises(CardBlocked):
+            check(card, wrong_cvc_of(card))
+    mail.outbox.clear()
+    run_jobs()
+    (told,) = [letter for letter in mail.outbox if letter.to == [holder.email]]
+    text = told.body.replace("\u00a0", " ")
+    assert told.subject == f"Votre carte •••• {card.last4} est bloquée"
+    assert "Son solde est conservé en entier." in text
+    assert f"/portefeuille/{card.pk}/debloquer/" in text
+    for secret in (number_of(card), cvc_of(card) + "\n", wrong_cvc_of(card) + "\n"):
+        assert secret not in text
+
+
+def test_each_block_is_told(card, holder):  # S0.7
+    for _ in range(2):
+        for _ in range(3):
+            with pytest.raises((CvcWrong, CardBlocked)):
+                check(card, wrong_cvc_of(card))
+        unfreeze_card(card_id=card.pk, holder_id=holder.pk, at=timezone.now())
+    assert Mail.objects.filter(event="wallet.cvc_blocked", recipient=holder.email).count() == 2
+
+
+def test_a_card_that_nobody_holds_is_blocked_in_silence():
+    card = make_printed_prepaid()
+    for _ in range(3):
+        with pytest.raises((CvcWrong, CardBlocked)):
+            check(card, wrong_cvc_of(card))
+    assert CardEvent.objects.filter(card=card, kind="blocked", note="cvc").count() == 1
+    assert not Mail.objects.exists()
+
+
+def test_the_mail_speaks_the_holders_language(card, holder):
+    get_user_model().objects.filter(pk=holder.pk).update(language="en")
+    for _ in range(3):
+        with pytest.raises((CvcWrong, CardBlocked)):
+            check(card, wrong_cvc_of(card))
+    assert Mail.objects.get(event="wallet.cvc_blocked").language == "en"
 
 
 def test_right_cvc_begins_a_new_row(card):  # S0.7

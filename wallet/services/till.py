@@ -18,8 +18,8 @@ from wallet.errors import CardBlocked, CardNotUsable, CvcWrong, ForeignCurrency
 from wallet.models import Card, PrepaidCard
 from wallet.selectors.till import why_not
 from wallet.services.cvc import same_cvc
-from wallet.services.prepaid import note
-from wallet.states import CVC_TRIES, CardEventKind, CardKind
+from wallet.services.tell_blocked import block_by_cvc
+from wallet.states import CVC_TRIES, CardKind
 
 DEBIT_KIND = "purchase"
 REVERSAL_KIND = "purchase_reversal"
@@ -95,7 +95,7 @@ def _try(card_id: UUID, cvc: str, amount_minor: int, *, at: datetime) -> CvcWron
         return None
     if row.wrong_cvc < CVC_TRIES:
         return CvcWrong(CVC_TRIES - row.wrong_cvc)
-    note(row.card, CardEventKind.BLOCKED, actor_id=None, at=at, text="cvc")
+    block_by_cvc(row.card, at=at)
     return CardBlocked(row.card.masked)
 
 
