@@ -244,6 +244,8 @@ ACCOUNT_RATE_LIMITS = {
     "terminal_card": env.str("TERMINAL_CARD_RATE", "40/m/key"),
     "terminal_client": env.str("TERMINAL_CLIENT_RATE", "10/m/key,60/h/key"),
     "terminal_receipt": env.str("TERMINAL_RECEIPT_RATE", "10/m/key,100/h/key"),
+    # `key` is the card: each new PIN and each replacement is paid for. Telling a loss is never refused.
+    "credit_card": env.str("CREDIT_CARD_RATE", "5/m/user,20/h/user,5/m/key,10/h/key"),
     "scan_card": env.str("CARD_PHOTOS_RATE", "10/m/user,100/h/user,20/m/ip"),
 }
 MFA_ADAPTER = "accounts.adapter.MfaAdapter"
@@ -362,6 +364,11 @@ PREPAID_CURRENCY = env.str("PREPAID_CURRENCY", "CHF")
 PREPAID_MIN_LOAD = env.int("PREPAID_MIN_LOAD", 3_000)
 PREPAID_MAX_BALANCE = env.int("PREPAID_MAX_BALANCE", 300_000)
 PREPAID_LOADS = env.list("PREPAID_LOADS", cast=int, default=[3_000, 5_000, 10_000, 20_000])
+
+# The credit card (S1): its currency, and what a new PIN or another card costs, in minor units (S1.6).
+BILLING_CURRENCY = env.str("BILLING_CURRENCY", "CHF")
+BILLING_NEW_PIN_FEE = env.int("BILLING_NEW_PIN_FEE", 2_000)
+BILLING_REPLACEMENT_FEE = env.int("BILLING_REPLACEMENT_FEE", 2_000)
 
 # Merchants' terminals: how long somebody stays signed in on a device.
 TERMINAL_SESSION_HOURS = env.int("TERMINAL_SESSION_HOURS", 14)

@@ -9,7 +9,8 @@ from kernel.errors import DomainError
 class CardNotUsable(DomainError):
     """The card is blocked, void, expired, or waiting to be claimed.
 
-    `why`, for a prepaid card: "frozen" by its holder, "blocked" or "void".
+    `why`, for a prepaid card: "frozen" by its holder, "blocked" or "void"; for a credit card also "lost",
+    "stolen", "expired", "pin" (three wrong ones), "no_pin" (none was drawn).
     """
 
     def __init__(self, masked: str, *, why: str = "") -> None:
@@ -86,7 +87,8 @@ class CvcWrong(DomainError):
 
 
 class CardBlocked(DomainError):
-    """Three wrong CVC in a row blocked the card until its holder unblocks it (S0.7)."""
+    """Three wrong CVC in a row blocked the card until its holder unblocks it (S0.7); three wrong PIN, until
+    it is replaced (S1.7)."""
 
 
 class CvcShown(DomainError):
@@ -103,6 +105,33 @@ class LoadOverLimit(DomainError):
 
 class ForeignCurrency(DomainError):
     """The card holds another currency than the one asked for. The message is the card's."""
+
+
+# Credit cards (S1)
+
+
+class PinWrong(DomainError):
+    """The PIN is not this card's; `tries_left` more wrong ones block it (S1.7)."""
+
+    def __init__(self, tries_left: int) -> None:
+        super().__init__(f"tries left: {tries_left}")
+        self.tries_left = tries_left
+
+
+class PinShown(DomainError):
+    """This PIN was shown, once: whoever forgot it asks for another, which costs a fee (S1.6)."""
+
+
+class PinNotBlocked(DomainError):
+    """No three wrong PIN block the card: it is replaced for another reason, or not at all."""
+
+
+class CreditCardStays(DomainError):
+    """A credit card is its holder's own: it is never given away."""
+
+
+class CreditKeyReused(DomainError):
+    """This key already stands for the card of somebody else."""
 
 
 # The programme

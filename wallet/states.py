@@ -17,12 +17,15 @@ class CardKind(TextChoices):
     PLACES = "places", _("Carte place(s)")
     NAMED = "named", _("Carte nominative")
     PREPAID = "prepaid", _("Carte prépayée")
+    CREDIT = "credit", _("Carte de crédit")
 
 
 PLACE_KINDS = (CardKind.PLACES, CardKind.NAMED)
 
 NO_END = date(9999, 12, 30)  # `expires_on` of a card that is good for ever: a prepaid one (S0.1)
 CVC_TRIES = 3  # wrong ones in a row block the card (S0.7)
+PIN_TRIES = 3  # wrong ones in a row block the card for good: another one is needed (S1.7)
+CREDIT_YEARS = 4  # a credit card is good until the end of the month, this many years on
 LARGEST_BATCH = 200  # prepaid cards printed together
 BATCH_PREFIX = "prepaid:"  # of `Card.batch`, for cards made to be handed over
 GROUPED_PREFIX = "bulk:"  # of the batch of a grouped order: each card leaves by a link at once (S0.5)
@@ -54,6 +57,26 @@ class CardEventKind(TextChoices):
     CVC_SHOWN = "cvc_shown", _("CVC montré")
     CVC_RENEWED = "cvc_renewed", _("Nouveau CVC")
     REPLACED = "replaced", _("Remplacement")
+    PIN_DRAWN = "pin_drawn", _("Code PIN attribué")
+    PIN_RENEWED = "pin_renewed", _("Nouveau code PIN")
+
+
+class CreditStop(TextChoices):
+    """How the holder of a blocked credit card stopped it. Empty: not blocked, or blocked by an operator."""
+
+    NONE = "", _("Aucun")
+    FROZEN = "frozen", _("Gelée par son titulaire")
+    LOST = "lost", _("Déclarée perdue")
+    STOLEN = "stolen", _("Déclarée volée")
+
+
+class ReplaceReason(TextChoices):
+    """Why a credit card gets another number (S1.6, S1.7)."""
+
+    LOST = "lost", _("Je l'ai perdue")
+    STOLEN = "stolen", _("Elle m'a été volée")
+    DAMAGED = "damaged", _("Elle est abîmée")
+    PIN_BLOCKED = "pin_blocked", _("Trois codes PIN faux l'ont bloquée")
 
 
 class IntentState(TextChoices):

@@ -1,4 +1,4 @@
-"""What the wallet stores: cards and how they came, prepaid ones, places, the programme and its bookings."""
+"""What the wallet stores: cards and how they came, prepaid and credit ones, places, programme, bookings."""
 
 from wallet.models.cards import (
     Card,
@@ -11,6 +11,7 @@ from wallet.models.cards import (
     StockPool,
 )
 from wallet.models.cinema import Booking, BookingEvent, BookingMeans, Cinema, Film, Screening, ScreeningEvent
+from wallet.models.credit import CreditCard
 from wallet.models.places import CardProduct, ExpiryReminder, PrintedCard, ReminderPreference
 from wallet.models.prepaid import PrepaidBatch, PrepaidCard, RetiredNumber
 
@@ -23,6 +24,7 @@ __all__ = [
     "CardProduct",
     "Cinema",
     "ClaimLink",
+    "CreditCard",
     "ExpiryReminder",
     "Film",
     "IssueIntent",

@@ -75,6 +75,8 @@ class IssueIntent(models.Model):
 class Card(models.Model):
     """A card that a person holds. Its value is in the ledger, or with its issuer when `account` is empty.
 
+    A credit card holds nothing: what is owed is known above this room, and `expires_on` is the plastic's.
+
     `holder` is empty when somebody without an account received it through a link. The number is sealed
     and bound to this row; `number_index` finds it, `masked` shows it.
     """
@@ -121,9 +123,9 @@ class Card(models.Model):
             models.CheckConstraint(condition=Q(state__in=CardState.values), name="card_state_known"),
             models.CheckConstraint(condition=Q(kind__in=CardKind.values), name="card_kind_known"),
             models.CheckConstraint(
-                condition=Q(kind__in=["ecard", "prepaid"], product__isnull=True)
+                condition=Q(kind__in=["ecard", "prepaid", "credit"], product__isnull=True)
                 | (
-                    ~Q(kind__in=["ecard", "prepaid"])
+                    ~Q(kind__in=["ecard", "prepaid", "credit"])
                     & Q(product__isnull=False, account__isnull=False, currency=PLACE)
                 ),
                 name="card_of_places_has_product",
@@ -132,6 +134,15 @@ class Card(models.Model):
                 condition=~Q(kind="prepaid")
                 | (Q(account__isnull=False, expires_on=NO_END) & ~Q(currency=PLACE)),
                 name="prepaid_card_has_account_and_no_end",
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind="credit")
+                | (
+                    Q(account__isnull=True, intent__isnull=True, holder__isnull=False)
+                    & Q(face_minor=0, expires_on__lt=NO_END)
+                    & ~Q(currency=PLACE)
+                ),
+                name="credit_card_holds_nothing",
             ),
             models.CheckConstraint(
                 condition=Q(state_when_released="")

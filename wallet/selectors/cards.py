@@ -21,6 +21,7 @@ from wallet.selectors.summaries import (
     waits,
     with_balances,
 )
+from wallet.states import CardKind
 
 PAGE = 9
 CURSOR = re.compile(r"[0-9]{8}\.[0-9a-f]{32}", re.ASCII)
@@ -48,7 +49,7 @@ class Section(Generic[Summary]):
 @dataclass(frozen=True)
 class WalletOverview:
     """A person's cards: a page of e-cards with what they are worth together, of cards with places, of named
-    ones, of prepaid ones with theirs, and what is done, whatever it was."""
+    ones, of prepaid ones with theirs, of credit cards, and what is done, whatever it was."""
 
     totals: tuple[tuple[str, int], ...]
     usable_count: int
@@ -62,6 +63,7 @@ class WalletOverview:
     named: Section[PlaceSummary] = field(default_factory=Section)
     prepaid: Section[CardSummary] = field(default_factory=Section)
     prepaid_totals: tuple[tuple[str, int], ...] = ()
+    credit: Section[CardSummary] = field(default_factory=Section)
 
     @property
     def more_done(self) -> bool:
@@ -80,10 +82,10 @@ class HistoryLine:
 
 
 def cards_of(user_id: int) -> QuerySet[Card]:
-    """The cards that `user_id` holds. `link_open`: somebody may still claim it; `cvc_blocked`: three
-    wrong CVC block it; `buyer_id`: who bought it."""
+    """The cards that `user_id` holds. `link_open`: somebody may still claim it; `code_blocked`: three
+    wrong CVC or PIN block it; `buyer_id`: who bought it."""
     return Card.objects.filter(holder_id=user_id).annotate(
-        link_open=waits(), cvc_blocked=guarded(), buyer_id=F("intent__holder_id")
+        link_open=waits(), code_blocked=guarded(), buyer_id=F("intent__holder_id")
     )
 
 
@@ -103,8 +105,9 @@ def wallet_overview(
     """
     cards = shown_cards(user_id, at=at, done_shown=done_shown)
     live = [card for card in cards if not card.is_done]
-    money = [card for card in live if not card.holds_places and not card.is_prepaid]
+    money = [card for card in live if card.kind == CardKind.ECARD]
     prepaid = sorted((card for card in live if card.is_prepaid), key=lambda card: not card.is_usable)
+    credit = sorted((card for card in live if card.is_credit), key=lambda card: not card.is_usable)
     seats = [card for card in live if isinstance(card, PlaceSummary)]
     past = [card for card in cards if card.is_expired]
     done = [card for card in cards if card.is_done and not card.is_expired] + past[::-1]
@@ -124,12 +127,16 @@ def wallet_overview(
         named=_section([card for card in seats if card.is_named], "", len(seats)),
         prepaid=_section(prepaid, "", len(prepaid)),
         prepaid_totals=totals(card for card in prepaid if card.is_usable),
+        credit=_section(credit, "", len(credit)),
     )
 
 
 def usable_cards(user_id: int, *, at: datetime) -> list[CardSummary]:
-    """What can be shown at a till, the soonest to expire first, in two queries (four with places)."""
-    return [card for card in active_cards(user_id, at=at) if card.is_usable]
+    """What can be shown at a till, the soonest to expire first, in two queries (four with places).
+
+    A credit card pays by its own chip and PIN, and never by a code on a screen.
+    """
+    return [card for card in active_cards(user_id, at=at) if card.is_usable and not card.is_credit]
 
 
 def soonest_card(user_id: int, *, at: datetime) -> CardSummary | None:

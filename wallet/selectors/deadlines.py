@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from kernel.calendar import local_date
 from ledger.selectors import balances
 from wallet.models import Card, ExpiryReminder, ReminderPreference
-from wallet.states import NO_END, PLACE, CardState
+from wallet.states import NO_END, PLACE, CardKind, CardState
 
 DELAYS = (1, 7, 30)  # days before the last one, the nearest first
 MOST_DEADLINES = 500
@@ -97,8 +97,12 @@ def with_value(cards: Iterable[Card], *, at: datetime) -> list[Deadline]:
 
 
 def _usable(at: datetime) -> QuerySet[Card]:
-    """Cards that can still be used, and have a last day; whether anything is on them is another question."""
+    """Cards that can still be used, and have a last day; whether anything is on them is another question.
+
+    A credit card holds nothing that could be lost on its last day.
+    """
     usable = Card.objects.filter(
         state=CardState.ACTIVE, expires_on__gte=local_date(at), expires_on__lt=NO_END
     )
+    usable = usable.exclude(kind=CardKind.CREDIT)
     return usable.select_related("product").defer("number_sealed", "where_text")

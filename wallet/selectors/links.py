@@ -125,7 +125,7 @@ def card_behind_link(link_id: UUID) -> Card | None:
     """The card that was received by this link without an account, unless it is in a new wallet since."""
     held = ClaimLink.objects.filter(pk=link_id, state=LinkState.CLAIMED, claimed_by=None)
     waiting = Value(False)
-    return Card.objects.filter(links__in=held).annotate(link_open=waiting, cvc_blocked=guarded()).first()
+    return Card.objects.filter(links__in=held).annotate(link_open=waiting, code_blocked=guarded()).first()
 
 
 def token_hash(token: str) -> str:

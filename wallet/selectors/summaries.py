@@ -10,9 +10,18 @@ from django.db.models import Exists, OuterRef, Q
 
 from kernel.calendar import local_date, programme_day
 from ledger.selectors import Balance, balances
-from wallet.models import Card, ClaimLink, PrepaidCard
+from wallet.models import Card, ClaimLink, CreditCard, PrepaidCard
 from wallet.selectors.products import ProductTexts, product_texts
-from wallet.states import CVC_TRIES, GROUPED_PREFIX, PLACE_KINDS, CardKind, CardState, LinkState, card_day
+from wallet.states import (
+    CVC_TRIES,
+    GROUPED_PREFIX,
+    PIN_TRIES,
+    PLACE_KINDS,
+    CardKind,
+    CardState,
+    LinkState,
+    card_day,
+)
 
 SOON_DAYS = 45
 PLACES_SOON_DAYS = 30
@@ -58,7 +67,7 @@ class CardSummary:
     state: str
     state_when_released: str
     link_open: bool
-    cvc_blocked: bool
+    code_blocked: bool
     today: date
 
     @property
@@ -81,7 +90,7 @@ class CardSummary:
 
     @property
     def is_blocked(self) -> bool:
-        return self.state == CardState.BLOCKED or self.cvc_blocked
+        return self.state == CardState.BLOCKED or self.code_blocked
 
     @property
     def is_contested(self) -> bool:
@@ -130,6 +139,11 @@ class CardSummary:
         """Good for ever: no date is told (S0.1)."""
         return self.kind == CardKind.PREPAID
 
+    @property
+    def is_credit(self) -> bool:
+        """It holds nothing, and is neither given away nor presented as a code (S1)."""
+        return self.kind == CardKind.CREDIT
+
 
 @dataclass(frozen=True)
 class PlaceSummary(CardSummary):
@@ -171,13 +185,15 @@ SELECT account_id, product_id, bearer, intent_id, {", ".join(_COLUMNS)}, EXISTS 
     SELECT 1 FROM wallet_claimlink link WHERE link.card_id = wallet_card.id AND link.state = 'open'
 ) AS link_open, EXISTS (
     SELECT 1 FROM wallet_prepaidcard guard WHERE guard.card_id = wallet_card.id AND guard.wrong_cvc >= 3
-) AS cvc_blocked FROM wallet_card WHERE holder_id = %s AND (substr(batch, 1, {len(GROUPED_PREFIX)})
+) OR EXISTS (
+    SELECT 1 FROM wallet_creditcard guard WHERE guard.card_id = wallet_card.id AND guard.wrong_pin >= 3
+) AS code_blocked FROM wallet_card WHERE holder_id = %s AND (substr(batch, 1, {len(GROUPED_PREFIX)})
     <> '{GROUPED_PREFIX}' OR EXISTS (
         SELECT 1 FROM wallet_claimlink taken WHERE taken.card_id = wallet_card.id AND taken.state = 'claimed'
     ))
 """  # noqa: S608 - no value is put in
 # The last day of a card is over: a day of the calendar for money, of the cinema for places.
-_OVER = "expires_on < CASE WHEN kind = 'ecard' THEN %s ELSE %s END"
+_OVER = "expires_on < CASE WHEN kind IN ('ecard', 'credit') THEN %s ELSE %s END"
 # All that can still be spent, and the latest of what has expired.
 _SHOWN = f"""{_CARDS} AND (NOT ({_OVER}) OR id IN (
     SELECT id FROM wallet_card WHERE holder_id = %s AND {_OVER} ORDER BY expires_on DESC, id LIMIT %s
@@ -204,13 +220,13 @@ def active_cards(user_id: int, *, at: datetime) -> list[CardSummary]:
 def expired_count(user_id: int, *, at: datetime) -> int:
     """How many cards have expired, each by the day that counts for it. One query."""
     calendar, cinema = _days(at)
-    money = Q(kind=CardKind.ECARD, expires_on__lt=calendar)
+    money = Q(kind__in=[CardKind.ECARD, CardKind.CREDIT], expires_on__lt=calendar)
     places = Q(kind__in=PLACE_KINDS, expires_on__lt=cinema)
     return Card.objects.filter(money | places, holder_id=user_id).count()
 
 
 def with_balances(cards: Sequence[Card], *, at: datetime) -> list[CardSummary]:
-    """Summaries of cards that carry `link_open` and `cvc_blocked`; nothing is left on an expired card."""
+    """Summaries of cards that carry `link_open` and `code_blocked`; nothing is left on an expired card."""
     days = {kind: card_day(kind, at) for kind in CardKind.values}
     live = [card.account_id for card in cards if card.account_id and card.expires_on >= days[card.kind]]
     held = balances(live, at=at) if live else {}
@@ -228,16 +244,18 @@ def waits() -> Exists:
     return Exists(ClaimLink.objects.filter(card=OuterRef("pk"), state=LinkState.OPEN))
 
 
-def guarded() -> Exists:
-    """Whether three wrong CVC block the card."""
-    return Exists(PrepaidCard.objects.filter(card=OuterRef("pk"), wrong_cvc__gte=CVC_TRIES))
+def guarded() -> Q:
+    """Whether three wrong CVC (S0.7) or PIN (S1.7) block the card."""
+    by_cvc = Exists(PrepaidCard.objects.filter(card=OuterRef("pk"), wrong_cvc__gte=CVC_TRIES))
+    by_pin = Exists(CreditCard.objects.filter(card=OuterRef("pk"), wrong_pin__gte=PIN_TRIES))
+    return Q(by_cvc) | Q(by_pin)
 
 
 def totals(cards: Iterable[CardSummary]) -> tuple[tuple[str, int], ...]:
     """What cards are worth together, by currency. Places are no money: they are counted apart."""
     sums: dict[str, int] = {}
     for card in cards:
-        if not card.holds_places:
+        if not card.holds_places and not card.is_credit:
             sums[card.currency] = sums.get(card.currency, 0) + card.amount_minor
     return tuple(sorted(sums.items()))
 
@@ -249,7 +267,7 @@ def _summary(
     facts |= {
         "today": today,
         "link_open": bool(card.link_open),  # type: ignore[attr-defined]
-        "cvc_blocked": bool(card.cvc_blocked),  # type: ignore[attr-defined]
+        "code_blocked": bool(card.code_blocked),  # type: ignore[attr-defined]
         "balance_minor": _left(card.account_id, held),
     }
     if card.product_id is None:

@@ -37,7 +37,8 @@ def till_card(number: str) -> TillCard:
     card = _prepaid().filter(number_index=index).first()
     if card is not None:
         return _till_card(card)
-    retired = RetiredNumber.objects.select_related("card").filter(number_index=index).first()
+    numbers = RetiredNumber.objects.select_related("card").filter(card__kind=CardKind.PREPAID)
+    retired = numbers.filter(number_index=index).first()
     if retired is None:
         raise CardNotRecognised
     card = retired.card

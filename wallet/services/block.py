@@ -1,5 +1,5 @@
-"""A lost card is blocked at once by its holder; an operator unblocks it, or for a prepaid card its holder
-(`services.freeze`)."""
+"""A lost card is blocked at once by its holder; an operator unblocks it. Holders of prepaid and credit cards
+have ways of their own (`services.freeze`, `services.stop`)."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,9 +7,9 @@ from uuid import UUID
 from django.db import transaction
 
 from wallet.errors import CardContested, CardNotUsable
-from wallet.models import Card, CardEvent
+from wallet.models import Card, CardEvent, CreditCard
 from wallet.services.prepaid import keep_from_holder
-from wallet.states import CARD_MACHINE, CardEventKind, CardKind, CardState
+from wallet.states import CARD_MACHINE, CardEventKind, CardKind, CardState, CreditStop
 
 
 def block_card(*, card_id: UUID, actor_id: int, at: datetime, note: str = "") -> None:
@@ -21,9 +21,10 @@ def block_card(*, card_id: UUID, actor_id: int, at: datetime, note: str = "") ->
     """
     with transaction.atomic():
         card = Card.objects.select_for_update(of=("self",)).get(pk=card_id)
-        if card.kind == CardKind.PREPAID and actor_id != card.holder_id:
-            keep_from_holder([card])
+        taken_over = actor_id != card.holder_id and _keep(card)
         if card.state == CardState.BLOCKED and card.state_when_released != CardState.ACTIVE:
+            if taken_over:
+                _note(card, CardEventKind.BLOCKED, actor_id, at, note)
             return
         if card.state == CardState.VOID:
             raise CardNotUsable(card.masked)
@@ -41,9 +42,16 @@ def unblock_card(*, card_id: UUID, actor_id: int, at: datetime, note: str = "") 
         if card.state_when_released:
             raise CardContested(card.masked)
         _move(card, CardState.ACTIVE)
-        if card.kind == CardKind.PREPAID:
-            keep_from_holder([card])
+        _keep(card)
         _note(card, CardEventKind.UNBLOCKED, actor_id, at, note)
+
+
+def _keep(card: Card) -> bool:
+    """What blocks the card is not its holder's to lift; whether it ended a holder's stop of a credit card."""
+    if card.kind == CardKind.PREPAID:
+        keep_from_holder([card])
+    stopped = CreditCard.objects.exclude(stop=CreditStop.NONE).filter(card=card)
+    return card.kind == CardKind.CREDIT and bool(stopped.update(stop=CreditStop.NONE))
 
 
 def _move(card: Card, target: CardState) -> None:

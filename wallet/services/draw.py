@@ -10,6 +10,7 @@ from accounts.selectors import customer_identity
 from documents.selectors import Document, document
 from documents.services.store import discard, store
 from outbox.services.enqueue import enqueue
+from wallet.errors import CardNotUsable
 from wallet.models import Card
 from wallet.selectors.products import ProductTexts, product_texts
 from wallet.services.number import open_number
@@ -26,7 +27,12 @@ def drawing_of(card: Card, *, language: str) -> Document:
 
 
 def draw_card(card: Card, *, language: str) -> Document:
-    """Draw and keep the PDF. Drawing it again gives the one that was kept first."""
+    """Draw and keep the PDF. Drawing it again gives the one that was kept first.
+
+    Refuses `CardNotUsable` for a credit card: its number stands on no sheet.
+    """
+    if card.kind == CardKind.CREDIT:
+        raise CardNotUsable(card.masked)
     # WeasyPrint is heavy to load: only the process that draws pays for it.
     if card.kind == CardKind.PREPAID:
         from documents.services.prepaid import PrepaidData, build_prepaid_pdf

@@ -9,8 +9,9 @@ from django.utils import translation
 from django.utils.translation import gettext
 
 from kernel.calendar import FAR_FUTURE, end_of_day
-from wallet.models import Card, CardEvent, PrepaidCard, RetiredNumber
+from wallet.models import Card, CardEvent, PrepaidCard
 from wallet.services.cvc import draw_cvc, seal_cvc
+from wallet.services.retired import remember_number
 from wallet.states import CardEventKind, CardKind
 
 
@@ -43,9 +44,7 @@ def lock_prepaid(card_id: UUID, *, holder_id: int) -> Card:
 
 def retire_number(card: Card, *, at: datetime) -> None:
     """Before a locked prepaid card gets another number: the old one is known as such, its CVC is void."""
-    RetiredNumber.objects.create(
-        number_index=card.number_index, card=card, last4=card.last4, masked=card.masked, retired_at=at
-    )
+    remember_number(card, at=at)
     PrepaidCard.objects.filter(pk=card.pk).update(
         cvc_sealed=seal_cvc(draw_cvc(), card_id=card.pk),
         wrong_cvc=0,

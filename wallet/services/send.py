@@ -12,7 +12,14 @@ from accounts.selectors import customer_identity
 from kernel.calendar import local_date
 from ledger.selectors import balance
 from outbox.services.mail import MailRequest, queue_mails
-from wallet.errors import AlreadySent, CardNotUsable, LinkNotOpen, NamedCardStays, TooManyLinks
+from wallet.errors import (
+    AlreadySent,
+    CardNotUsable,
+    CreditCardStays,
+    LinkNotOpen,
+    NamedCardStays,
+    TooManyLinks,
+)
 from wallet.models import Card, CardEvent, ClaimLink
 from wallet.selectors import token_hash
 from wallet.states import CardEventKind, CardKind, CardState, LinkState, card_day
@@ -28,12 +35,14 @@ def send_card(
     """Mail a claim link for the card to `recipient`, oneself or another (S3.9); the id of the link.
 
     The card stays the sender's until it is claimed. The mail holds the link, never the number. Refuses
-    `NamedCardStays`, `CardNotUsable`, `AlreadySent`, `TooManyLinks`.
+    `NamedCardStays`, `CreditCardStays`, `CardNotUsable`, `AlreadySent`, `TooManyLinks`.
     """
     with transaction.atomic():
         card = Card.objects.select_for_update(of=("self",)).get(pk=card_id, holder_id=sender_id)
         if card.kind == CardKind.NAMED:
             raise NamedCardStays(card.masked)
+        if card.kind == CardKind.CREDIT:
+            raise CreditCardStays(card.masked)
         worth = worth_of(card, at=at)
         _refuse_if_sent(card, at=at)
         _refuse_too_many(sender_id, at=at)
