@@ -41,6 +41,13 @@
     input.dispatchEvent(new Event("change", { bubbles: true }));
   };
 
+  // What is shown once is asked for once: an impatient second press would take it off the screen.
+  on("submit", (event) => {
+    const { once } = event.target.dataset;
+    if (once) event.preventDefault();
+    else if (once === "") event.target.dataset.once = "sent";
+  });
+
   on("keydown", (event) => {
     if (event.key !== "Escape") return;
     each(document, ".menu[open]", (menu) => { menu.open = false; menu.querySelector("summary").focus(); });

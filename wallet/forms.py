@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from wallet.selectors.numbers import tidy_number
 from wallet.services.surname import tidy_surname
-from wallet.states import CardKind
+from wallet.states import CardKind, ReplaceReason
 
 MESSAGE_LENGTH = 280
 
@@ -120,6 +120,17 @@ class RegisterForm(forms.Form):
     @property
     def given_cvc(self) -> str:
         return self.cleaned_data["cvc"].strip()
+
+
+class ReplaceCreditForm(forms.Form):
+    """Why a credit card is to be replaced, where that is not known already (`views.credit.known_reason`)."""
+
+    why = forms.ChoiceField(
+        label=_("Pourquoi la remplacer ?"),
+        choices=[(one.value, one.label) for one in ReplaceReason if one != ReplaceReason.PIN_BLOCKED],
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Dites pourquoi."), "invalid_choice": _("Dites pourquoi.")},
+    )
 
 
 class ReminderForm(forms.Form):

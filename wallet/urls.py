@@ -1,6 +1,6 @@
 from django.urls import path
 
-from wallet.views import cards, links, prepaid, register, reminders, which
+from wallet.views import cards, credit, kinds, links, prepaid, register, reminders, which
 
 app_name = "wallet"
 
@@ -21,8 +21,9 @@ urlpatterns = [
     path("<uuid:card_id>/caisse/", cards.till, name="till"),
     path("<uuid:card_id>/carte.pdf", cards.pdf, name="pdf"),
     path("<uuid:card_id>/envoyer/", cards.send, name="send"),
-    path("<uuid:card_id>/bloquer/", cards.block, name="block"),
-    path("<uuid:card_id>/debloquer/", prepaid.unfreeze, name="unfreeze"),
+    path("<uuid:card_id>/bloquer/", kinds.block, name="block"),
+    path("<uuid:card_id>/debloquer/", kinds.unfreeze, name="unfreeze"),
     path("<uuid:card_id>/cvc/", prepaid.cvc, name="cvc"),
-    path("<uuid:card_id>/remplacer/", prepaid.replace, name="replace"),
+    path("<uuid:card_id>/pin/", credit.pin, name="pin"),
+    path("<uuid:card_id>/remplacer/", kinds.replace, name="replace"),
 ]

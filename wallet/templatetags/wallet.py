@@ -33,6 +33,12 @@ def prepaid_card(card: CardSummary) -> SafeString:
 
 
 @register.simple_tag
+def credit_card(card: CardSummary) -> SafeString:
+    """A credit card, with the way to stop it."""
+    return _drawn("wallet/_credit.html", card, get_language() or "fr")
+
+
+@register.simple_tag
 def past_ecard(card: CardSummary) -> SafeString:
     """A card that is used up, expired or void."""
     return _drawn("wallet/_past_ecard.html", card, get_language() or "fr")

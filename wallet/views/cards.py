@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -16,7 +17,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from documents.services.barcode import code128_svg, data_uri, qr_svg
 from kernel.access import Audience, allow
 from kernel.paging import key_of
-from wallet.errors import AlreadySent, CardNotUsable, LinkNotOpen, NamedCardStays, TooManyLinks
+from wallet.errors import (
+    AlreadySent,
+    CardNotUsable,
+    CreditCardStays,
+    LinkNotOpen,
+    NamedCardStays,
+    TooManyLinks,
+)
 from wallet.forms import SendForm
 from wallet.models import Card
 from wallet.selectors import (
@@ -33,6 +41,7 @@ from wallet.selectors import (
     usable_cards,
     wallet_overview,
 )
+from wallet.selectors.credit import credit_status
 from wallet.selectors.prepaid import load_limits, prepaid_history, prepaid_status, proposed_loads
 from wallet.services.block import block_card
 from wallet.services.draw import drawing_of
@@ -67,6 +76,7 @@ def _segments(overview: WalletOverview, wanted: str) -> dict[str, object]:
         "places": (_("Mes places"), bool(overview.places.count)),
         "nominatives": (_("Nominative"), bool(overview.named.count)),
         "prepayees": (_("Cartes prépayées"), bool(overview.prepaid.count)),
+        "credit": (_("Cartes de crédit"), bool(overview.credit.count)),
     }
     segments = [(name, label) for name, (label, there) in held.items() if there]
     only = wanted if wanted in dict(segments) else ""
@@ -81,6 +91,7 @@ def _segments(overview: WalletOverview, wanted: str) -> dict[str, object]:
         "shows_places": "places" in shown,
         "shows_named": "nominatives" in shown,
         "shows_prepaid": "prepayees" in shown,
+        "shows_credit": "credit" in shown,
     }
 
 
@@ -130,6 +141,9 @@ def till(request: HttpRequest, card_id: UUID) -> HttpResponse:
 @require_safe
 def pdf(request: HttpRequest, card_id: UUID) -> HttpResponse:
     found = _own_card(request, card_id)
+    if found.kind == CardKind.CREDIT:  # whoever has its number could pay with it
+        messages.warning(request, _("Une carte de crédit ne s'imprime pas."))
+        return redirect("wallet:card", found.pk)
     if found.state != CardState.ACTIVE:  # its number may be honoured elsewhere: it is not given out
         messages.warning(request, _("Cette carte est bloquée ou annulée."))
         return redirect("wallet:card", found.pk)
@@ -141,6 +155,9 @@ def pdf(request: HttpRequest, card_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def send(request: HttpRequest, card_id: UUID) -> HttpResponse:
     found = _own_card(request, card_id)
+    if found.kind == CardKind.CREDIT:
+        messages.warning(request, _refusal_text(CreditCardStays(found.masked)))
+        return redirect("wallet:card", found.pk)
     form = SendForm(request.POST or None)
     if request.method == "GET" or not form.is_valid():
         return _card_page(request, found, form=form)
@@ -153,7 +170,7 @@ def send(request: HttpRequest, card_id: UUID) -> HttpResponse:
             language=get_language() or "fr",
             at=timezone.now(),
         )
-    except (AlreadySent, CardNotUsable, NamedCardStays, TooManyLinks) as refusal:
+    except (AlreadySent, CardNotUsable, CreditCardStays, NamedCardStays, TooManyLinks) as refusal:
         form.add_error(None, _refusal_text(refusal))
         return _card_page(request, found, form=form)
     messages.success(request, _("Le lien est parti. Il reste annulable tant que la carte n'est pas reçue."))
@@ -176,7 +193,7 @@ def revoke(request: HttpRequest, link_id: UUID) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "POST"])
 def block(request: HttpRequest, card_id: UUID) -> HttpResponse:
-    """Asks first, in place; blocks at once when confirmed."""
+    """Asks first, in place; blocks at once when confirmed. Credit cards have a page of their own."""
     found = _own_card(request, card_id)
     if request.method == "GET":
         return _card_page(request, found, confirm_block=True)
@@ -240,6 +257,8 @@ def _card_page(
 
 
 def _template(card: CardSummary) -> str:
+    if card.is_credit:
+        return "wallet/credit.html"
     if card.is_prepaid:
         return "wallet/prepaid.html"
     return "wallet/place.html" if card.holds_places else "wallet/card.html"
@@ -247,11 +266,18 @@ def _template(card: CardSummary) -> str:
 
 def _contents(request: HttpRequest, found: Card, card: CardSummary, now: datetime) -> dict[str, object]:
     """What only one sort of card shows. One with places shows its number and barcode at a click (S2.3)."""
+    if card.is_credit:
+        return {"status": credit_status(found), **card_prices()}
     if card.is_prepaid:
         return _prepaid_contents(request, found, card, now)
     if not isinstance(card, PlaceSummary):
         return {"where_text": found.where_text, "history": card_history(found, at=now)}
     return {"uses": place_uses(found), **(barcode_context(found) if card.is_usable else {})}
+
+
+def card_prices() -> dict[str, int]:
+    """What a new PIN and another credit card cost, in minor units: told before they are asked for (S1.6)."""
+    return {"pin_price": settings.BILLING_NEW_PIN_FEE, "card_price": settings.BILLING_REPLACEMENT_FEE}
 
 
 def _prepaid_contents(
@@ -274,6 +300,8 @@ def _refusal_text(refusal: Exception) -> str:
         return _(
             "Une carte nominative est valable pour la personne dont elle porte le nom : elle ne se donne pas."
         )
+    if isinstance(refusal, CreditCardStays):
+        return _("Une carte de crédit est à votre nom : elle ne se donne pas.")
     if isinstance(refusal, TooManyLinks):
         return _("Vous avez envoyé beaucoup de cartes aujourd'hui. Réessayez demain.")
     return _("Cette carte est vide, expirée, bloquée ou annulée.")

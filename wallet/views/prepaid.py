@@ -91,7 +91,7 @@ def replace(request: HttpRequest, card_id: UUID) -> HttpResponse:
         replace_card(
             card_id=found.pk,
             holder_id=reader(request),
-            generation=_generation(request),
+            generation=shown_count(request, "generation"),
             at=timezone.now(),
         )
     except (CardContested, CardNotUsable) as refusal:
@@ -100,9 +100,9 @@ def replace(request: HttpRequest, card_id: UUID) -> HttpResponse:
     return redirect("wallet:card", found.pk)
 
 
-def _generation(request: HttpRequest) -> int:
-    """The generation that the page showed; one that no card has when the form was tampered with."""
-    given = request.POST.get("generation", "")
+def shown_count(request: HttpRequest, name: str) -> int:
+    """The count that the page showed; one that no card has when the form was tampered with."""
+    given = request.POST.get(name, "")
     return int(given) if given.isascii() and given.isdecimal() and len(given) < 6 else 0
 
 
