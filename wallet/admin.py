@@ -20,6 +20,7 @@ from kernel.errors import DomainError
 from kernel.money import format_minor
 from wallet import admin_bookings, admin_cinema, admin_places  # noqa: F401 - they register pages of their own
 from wallet.admin_base import ReadOnly, import_page
+from wallet.admin_credit import CreditInline, ReasonedActionForm
 from wallet.admin_prepaid import PrepaidInline
 from wallet.models import Card, CardEvent, IssueIntent, StockImport, StockPool
 from wallet.services.block import block_card, unblock_card
@@ -51,11 +52,12 @@ class CardAdmin(ReadOnly, ModelAdmin):
     ]  # fmt: skip
     readonly_fields = fields
     inlines = [CardEventInline]
+    action_form = ReasonedActionForm
     actions = ["block", "unblock", "give_tries_back"]
 
     @admin.display(description=_("valeur"))
     def value(self, card: Card) -> str:
-        return format_minor(card.face_minor, card.currency, "fr")
+        return "" if card.kind == CardKind.CREDIT else format_minor(card.face_minor, card.currency, "fr")
 
     @admin.action(description=_("Bloquer les cartes"), permissions=["act"])
     def block(self, request: HttpRequest, queryset: QuerySet[Card]) -> None:
@@ -70,16 +72,21 @@ class CardAdmin(ReadOnly, ModelAdmin):
         self._each(request, queryset, give_tries_back)
 
     def get_inlines(self, request: HttpRequest, obj: Card | None) -> list[Any]:
-        guarded = [PrepaidInline] if obj is not None and obj.kind == CardKind.PREPAID else []
+        guards: dict[str, Any] = {CardKind.PREPAID: PrepaidInline, CardKind.CREDIT: CreditInline}
+        guarded = [guards[obj.kind]] if obj is not None and obj.kind in guards else []
         return [*guarded, *self.inlines]
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("wallet.change_card")
 
     def _each(self, request: HttpRequest, queryset: QuerySet[Card], act: Any) -> None:
+        reason = request.POST.get("note", "").strip()[:200]
         for card in queryset:
+            if card.kind == CardKind.CREDIT and not reason:
+                messages.warning(request, gettext("%(card)s : dites pourquoi.") % {"card": card.masked})
+                continue
             try:
-                act(card_id=card.pk, actor_id=request.user.pk, at=timezone.now(), note="admin")
+                act(card_id=card.pk, actor_id=request.user.pk, at=timezone.now(), note=reason or "admin")
             except DomainError:
                 messages.warning(request, gettext("%(card)s : inchangée.") % {"card": card.masked})
             else:

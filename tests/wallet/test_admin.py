@@ -7,9 +7,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from tests.support import run_jobs
+from tests.wallet.credit_factories import credit_number_of, make_credit, with_pin
 from tests.wallet.factories import make_card, make_user, plan
-from wallet.models import Card, IssueIntent, StockImport, StockPool
+from wallet.models import Card, CardEvent, IssueIntent, StockImport, StockPool
 from wallet.services.number import open_number
+from wallet.services.stop import report_gone
+from wallet.states import CreditStop
 
 pytestmark = pytest.mark.django_db
 
@@ -46,6 +49,38 @@ def test_a_blocked_card_is_unblocked_by_an_operator(client, operator):
     assert Card.objects.get(pk=card.pk).state == "blocked"
     post_action(client, "card", "unblock", card.pk)
     assert Card.objects.get(pk=card.pk).state == "active"
+
+
+def test_blocking_and_unblocking_a_credit_card_needs_a_reason_that_is_kept(client, operator):
+    card = make_credit(make_user())
+    report_gone(card_id=card.pk, holder_id=card.holder_id, why=CreditStop.LOST, at=timezone.now())
+    change = reverse("admin:wallet_card_changelist")
+    wanted = {"action": "unblock", "_selected_action": [str(card.pk)]}
+    for reason in ({}, {"note": "  "}):
+        client.post(change, wanted | reason)
+        assert Card.objects.get(pk=card.pk).state == "blocked"
+    client.post(change, wanted | {"note": "Retrouvée, vue au guichet"})
+    assert Card.objects.get(pk=card.pk).state == "active"
+    client.post(change, wanted | {"action": "block", "note": "Fraude signalée"})
+    kept = CardEvent.objects.filter(card=card, actor=operator).order_by("pk")
+    assert list(kept.values_list("kind", "note")) == [
+        ("unblocked", "Retrouvée, vue au guichet"),
+        ("blocked", "Fraude signalée"),
+    ]
+    assert (
+        "Fraude signalée" in client.get(reverse("admin:wallet_card_change", args=[card.pk])).content.decode()
+    )
+
+
+def test_a_credit_card_is_shown_without_number_or_hash(client, operator):
+    card = make_credit(make_user())
+    with_pin(card)
+    card.credit.refresh_from_db()
+    page = client.get(reverse("admin:wallet_card_change", args=[card.pk])).content.decode()
+    assert card.masked in page
+    for secret in (credit_number_of(card), card.number_sealed, card.credit.pin_hash):
+        assert secret not in page
+    assert "0,00" not in client.get(reverse("admin:wallet_card_changelist")).content.decode()
 
 
 def test_who_may_only_look_acts_on_nothing(client):
