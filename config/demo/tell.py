@@ -11,6 +11,7 @@ from django.db import transaction
 from accounts.models import User
 from config.demo.bulk import tell_bulk
 from config.demo.cinema import fill_cinema
+from config.demo.credit import tell_credit
 from config.demo.help import fill_help
 from config.demo.history import tell_history
 from config.demo.loyalty import fill_loyalty, loyalty_is_told, open_loyalty
@@ -49,6 +50,7 @@ def tell(*, at: datetime) -> bool:
         fill_loyalty(cast, at=at)
         fill_cinema(cast, at=at)
         tell_prepaid(cast, products, at=at)
+        tell_credit(cast, at=at)
         tell_merchants(cast, at=at)
         tell_bulk(cast, products, at=at)
     return True

@@ -51,7 +51,7 @@ from tests.wallet.cinema_factories import (
     make_screening,
     paris,
 )
-from wallet.models import Card, Cinema, Film, Screening
+from wallet.models import Card, Cinema, CreditCard, Film, Screening
 from wallet.states import BookingState
 
 FRENCH = re.compile(
@@ -322,6 +322,42 @@ def test_who_enrols_reads_english_everywhere(story: list[str]) -> None:
         assert french_in(newcomer.post(page, {"code": typed}).content.decode(), story) == []
     welcomed = newcomer.post(page, {"code": sent[1]}, follow=True)
     assert french_in(welcomed.content.decode(), story) == []
+
+
+@pytest.mark.django_db
+def test_who_holds_a_credit_card_reads_english_everywhere(story: list[str]) -> None:
+    cards = Card.objects.filter(holder__email=MEMBER, kind="credit")
+    used, lost = cards.get(state="active").pk, cards.get(state="blocked").pk
+    client = Client(headers={"accept-language": "en"})
+    client.cookies.load(cookies_of(MEMBER))
+    pages = [
+        reverse(f"wallet:{name}", args=[card])
+        for name in ("card", "block", "pin", "replace", "unfreeze")
+        for card in (used, lost)
+    ]
+    assert leftovers(client, pages, story) == {}
+    for name, typed in (
+        ("replace", {"generation": "1"}),
+        ("till", {}),
+        ("pdf", {}),
+        ("send", {}),
+        ("block", {}),
+        ("unfreeze", {}),
+        ("pin", {"nouveau": "1"}),
+        ("replace", {"generation": "1", "why": "damaged"}),
+        ("pin", {}),
+        ("block", {"why": "stolen"}),
+        ("unfreeze", {}),
+        ("pin", {}),
+    ):
+        address = reverse(f"wallet:{name}", args=[used])
+        answer = client.post(address, typed, follow=True)
+        answer = client.get(address, follow=True) if answer.status_code == 405 else answer
+        assert french_in(answer.content.decode(), story) == [], (name, typed)
+    CreditCard.objects.filter(pk=used).update(wrong_pin=3, stop="")
+    for state in ("active", "blocked"):
+        Card.objects.filter(pk=used).update(state=state)
+        assert leftovers(client, [pages[0], reverse("wallet:replace", args=[used])], story) == {}
 
 
 @pytest.mark.django_db

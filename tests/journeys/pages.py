@@ -165,6 +165,10 @@ def _prepaid(state: str) -> Arguments:
     return _places("prepaid", state=state)
 
 
+def _credit(state: str) -> Arguments:
+    return _places("credit", state=state)
+
+
 def _bulk(state: str) -> Arguments:
     return lambda: (BulkOrder.objects.filter(buyer__email=BUYER, state=state).latest("pk").number,)
 
@@ -382,6 +386,15 @@ PAGES = (
     ),
     Opened(MEMBER, "wallet:card", "frozen", _prepaid("blocked")),
     Opened(MEMBER, "wallet:unfreeze", "", _prepaid("blocked")),
+    Opened(MEMBER, "wallet:index", "only-credit", query="?type=credit"),
+    *(
+        Opened(MEMBER, name, "credit", _credit("active"))
+        for name in ("wallet:card", "wallet:block", "wallet:pin", "wallet:replace", "wallet:unfreeze")
+    ),
+    *(
+        Opened(MEMBER, name, "lost", _credit("blocked"))
+        for name in ("wallet:card", "wallet:block", "wallet:replace")
+    ),
     Opened(MEMBER, "orders:product", "prepaid", lambda: ("carte-alpage",)),
     Opened(MEMBER, "orders:product", "places", lambda: ("cinecarte-5-places",)),
     Opened(MEMBER, "orders:pay", "", _order(OrderState.AWAITING_PAYMENT)),
