@@ -3,8 +3,9 @@
 Each test runs with the card's lock and without it, and must break without.
 """
 
-import time
 from collections.abc import Collection, Iterator
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError, Event
 from uuid import UUID
 
 import pytest
@@ -38,16 +39,34 @@ def loads() -> Iterator[list[Payment]]:
     forget_system_accounts()
 
 
-@pytest.fixture(params=["held", "removed"])
-def locks(request: pytest.FixtureRequest, loads: list[Payment], monkeypatch: pytest.MonkeyPatch) -> str:
-    look = load_pay.loads_contested
+class Meeting:
+    """Both come before either goes on, unless a lock keeps one away: then the other stops waiting."""
 
-    def slowly(cards: Collection[UUID]) -> set[UUID]:
+    def __init__(self) -> None:
+        self.place, self.begun = Barrier(2), Event()
+
+    def come(self) -> None:
+        self.begun.set()
+        with suppress(BrokenBarrierError):
+            self.place.wait(2)
+
+
+@pytest.fixture
+def meeting(monkeypatch: pytest.MonkeyPatch) -> Meeting:
+    """Whoever decides comes to it between having looked for other disputes and releasing the card."""
+    met, look = Meeting(), load_pay.loads_contested
+
+    def look_and_come(cards: Collection[UUID]) -> set[UUID]:
         found = look(cards)
-        time.sleep(0.2)
+        met.come()
         return found
 
-    monkeypatch.setattr(load_pay, "loads_contested", slowly)
+    monkeypatch.setattr(load_pay, "loads_contested", look_and_come)
+    return met
+
+
+@pytest.fixture(params=["held", "removed"])
+def locks(request: pytest.FixtureRequest, loads: list[Payment], monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "removed":
         monkeypatch.setattr(QuerySet, "select_for_update", lambda rows, **_: rows.all())
     return str(request.param)
@@ -70,6 +89,7 @@ def bank_says(payment: Payment, status: PspStatus) -> None:
     apply_state(payment_id=payment.pk, evidence=evidence, at=timezone.now())
 
 
+@pytest.mark.usefixtures("meeting")
 def test_two_disputes_won_at_once_give_the_card_back(locks: str, loads: list[Payment]) -> None:
     for payment in loads:
         bank_says(payment, PspStatus.DISPUTED)
@@ -80,13 +100,14 @@ def test_two_disputes_won_at_once_give_the_card_back(locks: str, loads: list[Pay
 
 
 def test_one_dispute_won_while_another_opens_leaves_the_card_stopped(
-    locks: str, loads: list[Payment]
+    locks: str, loads: list[Payment], meeting: Meeting
 ) -> None:
     bank_says(loads[0], PspStatus.DISPUTED)
 
     def opens() -> None:
-        time.sleep(0.1)  # the other has looked, and not yet decided
+        assert meeting.begun.wait(30)  # the other has looked, and not yet decided
         bank_says(loads[1], PspStatus.DISPUTED)
+        meeting.come()
 
     assert storm(lambda: bank_says(loads[0], PspStatus.SUCCEEDED), opens) == {"done": 2}
     assert Payment.objects.get(pk=loads[1].pk).state == PaymentState.DISPUTED
