@@ -105,7 +105,7 @@ def credit_note_wanted(ref: str) -> None:
 # Grouped orders
 
 
-@handler(READ_JOB)
+@handler(READ_JOB, lease=timedelta(minutes=3))
 def file_came(ref: str) -> None:
     bulk_id, _, generation = ref.partition(":")
     read_bulk(bulk_id=int(bulk_id), generation=int(generation))
