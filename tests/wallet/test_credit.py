@@ -47,7 +47,7 @@ from wallet.services.block import block_card, unblock_card
 from wallet.services.credit_card import issue_credit_card, lock_usable_credit_card
 from wallet.services.draw import drawing_of
 from wallet.services.pin import renew_pin
-from wallet.services.reseal import reseal
+from wallet.services.reseal import SEALED
 from wallet.services.send import send_card
 from wallet.services.stop import freeze_credit_card, report_gone, unfreeze_credit_card
 from wallet.states import CardState, CreditStop, ReplaceReason
@@ -102,7 +102,7 @@ def test_a_number_that_a_card_has_or_had_is_not_given_again(card, monkeypatch):
 def test_number_is_sealed_again_after_a_new_key(card, settings):
     number = credit_number_of(card)
     settings.SEAL_KEYS = ["new:" + "B" * 43 + "=", *settings.SEAL_KEYS]
-    assert reseal("cards", limit=10) == 1
+    assert next(kind for kind in SEALED if kind.name == "cards").reseal(limit=10) == 1
     assert credit_number_of(card) == number
 
 
