@@ -82,6 +82,7 @@ INSTALLED_APPS = [
     "accounts",
     "wallet",
     "loyalty",
+    "billing",
     "merchants",
     "orders",
     *(["sandbox"] if SANDBOX else []),
@@ -381,6 +382,36 @@ COMMISSION_VAT_BP = {
     "CH": env.int("COMMISSION_VAT_BP_CH", 810),
     "FR": env.int("COMMISSION_VAT_BP_FR", 2_000),
 }
+
+# The card statement (S1): terms in days and minor units, rates in basis points, who is paid by QR-bill and
+# collects by direct debit.
+BILLING_CURRENCY = env.str("BILLING_CURRENCY", "CHF")
+BILLING_PAYMENT_DAYS = env.int("BILLING_PAYMENT_DAYS", 20)
+BILLING_MINIMUM_BP = env.int("BILLING_MINIMUM_BP", 300)
+BILLING_MINIMUM = env.int("BILLING_MINIMUM", 5_000)
+# Whether the day on which a payment arrives still bears interest on what it pays (S1.3: 37 days, not 36).
+BILLING_COUNT_PAYMENT_DAY = env.bool("BILLING_COUNT_PAYMENT_DAY", True)
+BILLING_ABROAD_BP = env.int("BILLING_ABROAD_BP", 200)
+BILLING_GAMBLING_BP = env.int("BILLING_GAMBLING_BP", 375)
+BILLING_HOME_COUNTRIES = env.list("BILLING_HOME_COUNTRIES", default=["CH", "LI"])
+BILLING_GAMBLING_MCC = env.list("BILLING_GAMBLING_MCC", default=["7800", "7801", "7802", "7995", "9406"])
+BILLING_EXEMPT_LOTTERIES = env.list("BILLING_EXEMPT_LOTTERIES", default=["Swisslos", "Loterie Romande"])
+BILLING_NEW_PIN_FEE = env.int("BILLING_NEW_PIN_FEE", 2_000)
+BILLING_REPLACEMENT_FEE = env.int("BILLING_REPLACEMENT_FEE", 2_000)
+BILLING_REMINDER_FEES = env.list("BILLING_REMINDER_FEES", cast=int, default=[2_000, 2_000])
+BILLING_REMINDER_DAYS = env.list("BILLING_REMINDER_DAYS", cast=int, default=[3, 17])
+BILLING_REFUSAL_FEE = env.int("BILLING_REFUSAL_FEE", 3_000)
+BILLING_OBJECTION_DAYS = env.int("BILLING_OBJECTION_DAYS", 30)
+BILLING_COLLECT_DAYS_BEFORE = env.int("BILLING_COLLECT_DAYS_BEFORE", 2)
+BILLING_CREDITOR_NAME = env.str("BILLING_CREDITOR_NAME", SELLER_NAME)
+BILLING_CREDITOR_ADDRESS = env.list(
+    "BILLING_CREDITOR_ADDRESS", default=["Rue du Verger", "1", "1950", "Exempleville", "CH"]
+)
+# A QR-IBAN: only such an account takes 27-digit references. The demo's is the standard's own example.
+BILLING_QR_IBAN = env.str("BILLING_QR_IBAN", "" if PRODUCTION else "CH4431999123000889012")
+BILLING_COLLECT_IBAN = env.str("BILLING_COLLECT_IBAN", PAYOUT_IBAN)
+BILLING_COLLECT_BIC = env.str("BILLING_COLLECT_BIC", PAYOUT_BIC)
+BILLING_CREDITOR_ID = env.str("BILLING_CREDITOR_ID", "" if PRODUCTION else "CH51ZZZ12345678901")
 
 # Giving a card away
 CLAIM_LINK_DAYS = env.int("CLAIM_LINK_DAYS", 30)

@@ -1,5 +1,5 @@
-"""The triggers of ledger, loyalty and merchants refuse what Django's `flush` does between tests: take them
-away for the moment.
+"""The triggers of ledger, loyalty, billing and merchants refuse what Django's `flush` does between tests:
+take them away for the moment.
 
 `flush` ends with `post_migrate`, which puts them back (see `receivers.py` of each).
 """
@@ -11,6 +11,7 @@ import pytest
 from django.core.management.commands import flush
 from django.db import connections
 
+from billing import rules as entry_rules
 from ledger import rules
 from loyalty import guards
 from merchants import rules as sale_rules
@@ -28,6 +29,8 @@ def _let_tests_flush() -> Iterator[None]:
             guards.remove(connection)
         if sale_rules.tables_exist(connection):
             sale_rules.remove(connection)
+        if entry_rules.tables_exist(connection):
+            entry_rules.remove(connection)
         handle(self, **options)
 
     with pytest.MonkeyPatch.context() as patch:
