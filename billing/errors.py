@@ -47,6 +47,10 @@ class RateMissing(DomainError):
     """No contract rate is in force on a day that bears interest."""
 
 
+class PaymentUnknown(DomainError):
+    """There is no such payment."""
+
+
 class PaymentReturned(DomainError):
     """The payment was taken back already."""
 

@@ -187,6 +187,34 @@ def lots_taken_by(transfer_id: UUID) -> list[LotState]:
     return [_lot_state(move.lot) for move in moves.order_by("pk")]
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A part of a lot that a debit took. `origin` is the transfer that made the lot."""
+
+    transfer_id: UUID
+    origin: UUID
+    amount: int
+
+
+def parts_taken_by(transfer_ids: Iterable[UUID]) -> list[Taken]:
+    """What each of these debits took of which lots, in the order of the taking. One query."""
+    moves = LotMove.objects.filter(transfer_id__in=list(transfer_ids), delta__lt=0).order_by("pk")
+    rows = moves.values_list("transfer_id", "lot__origin_id", "delta")
+    return [Taken(transfer_id, origin, -delta) for transfer_id, origin, delta in rows]
+
+
+def parts_taken_of(account_id: int, origin: UUID) -> list[Taken]:
+    """What debits took of the lot that this credit made in the account, those left out that were reversed.
+    One query over the account's debits.
+    """
+    debits = LotMove.objects.filter(account_id=account_id, leads=True, delta__lt=0)
+    moves = LotMove.objects.filter(transfer_id__in=debits.values("transfer_id"), lot__origin_id=origin)
+    rows = moves.filter(delta__lt=0, transfer__reversals__isnull=True).order_by("pk")
+    return [
+        Taken(transfer_id, origin, -delta) for transfer_id, delta in rows.values_list("transfer_id", "delta")
+    ]
+
+
 def expired_of(account_id: int, lot_ids: Iterable[int]) -> dict[int, int]:
     """How much of each lot went by expiry, in minor units. One query over the account's expiries."""
     expiries = LotMove.objects.filter(

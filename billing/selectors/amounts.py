@@ -1,0 +1,81 @@
+"""What is owed on an account, what its limit leaves, and what its last statement still asks for (S1.2)."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db.models import Exists, OuterRef, Q, Sum
+
+from billing.models import CreditAccount, Entry, Statement
+from billing.states import PAID_KINDS, EntryKind
+from kernel.calendar import local_date
+from ledger import selectors as ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Minor units. `owed_minor`: everything, billed or not; `surplus_minor`: what is due to the holder.
+
+    `left_to_pay_minor` and `left_of_minimum_minor`: what the last statement asks for, less what has been
+    credited since; `due_on` is its last day, `days_left` below zero once it is over, and `overdue` says that
+    the minimum was missed. Without a statement nothing is asked for and there is no day.
+    """
+
+    owed_minor: int
+    surplus_minor: int
+    available_minor: int
+    left_to_pay_minor: int
+    left_of_minimum_minor: int
+    due_on: date | None
+    days_left: int | None
+    overdue: bool
+
+
+def position(account_id: int, at: datetime) -> Position:
+    """The account as it stands. Four queries. `CreditAccount.DoesNotExist` for an unknown one."""
+    account = CreditAccount.objects.get(pk=account_id)
+    owed, surplus = _books(account, at)
+    statement = Statement.objects.filter(account=account).order_by("-closes_on").first()
+    left = _left(statement) if statement else (0, 0)
+    days_left = (statement.due_on - local_date(at)).days if statement else None
+    return Position(
+        owed_minor=owed,
+        surplus_minor=surplus,
+        available_minor=max(0, account.limit_minor - owed + surplus),
+        left_to_pay_minor=left[0],
+        left_of_minimum_minor=left[1],
+        due_on=statement.due_on if statement else None,
+        days_left=days_left,
+        overdue=days_left is not None and days_left < 0 and left[1] > 0,
+    )
+
+
+def owed_minor(account: CreditAccount, *, at: datetime) -> int:
+    """Everything owed, billed or not. One query."""
+    return _books(account, at)[0]
+
+
+def available_minor(account: CreditAccount, *, at: datetime) -> int:
+    """What the limit leaves for a purchase. One query."""
+    owed, surplus = _books(account, at)
+    return max(0, account.limit_minor - owed + surplus)
+
+
+def credited_since(statement: Statement) -> int:
+    """Payments and refunds that came after the statement, those left out that were taken back. One query."""
+    taken_back = Entry.objects.filter(parent=OuterRef("pk"), kind=EntryKind.PAYMENT_RETURN)
+    later = Q(statement__isnull=True) | Q(statement__closes_on__gt=statement.closes_on)
+    rows = Entry.objects.filter(later, ~Exists(taken_back), account_id=statement.account_id)
+    total: int = rows.filter(kind__in=PAID_KINDS).aggregate(total=Sum("amount_minor", default=0))["total"]
+    return total
+
+
+def _left(statement: Statement) -> tuple[int, int]:
+    credited = credited_since(statement)
+    return max(0, statement.due_minor - credited), max(0, statement.minimum_minor - credited)
+
+
+def _books(account: CreditAccount, at: datetime) -> tuple[int, int]:
+    debts = (account.principal_id, account.interest_id, account.costs_id)
+    found = ledger.balances([*debts, account.surplus_id], at=at)
+    values = {account_id: one.available + one.pending for account_id, one in found.items()}
+    return sum(values[one] for one in debts), values[account.surplus_id]
