@@ -198,6 +198,36 @@ def contacts_of(user_ids: Iterable[int]) -> dict[int, Contact]:
     return {pk: Contact(email, tongue) for pk, email, tongue in rows.values_list("pk", "email", "language")}
 
 
+@dataclass(frozen=True)
+class PostalAddress:
+    """A person as an envelope names them, in parts; `country` is ISO 3166."""
+
+    name: str
+    line1: str
+    line2: str
+    postal_code: str
+    city: str
+    country: str
+    language: str
+
+
+def postal_addresses_of(user_ids: Iterable[int]) -> dict[int, PostalAddress]:
+    """Where letters to these people go, by id. One query."""
+    rows = User.objects.filter(pk__in=list(user_ids))
+    return {
+        user.pk: PostalAddress(
+            name=user.get_full_name() or user.email,
+            line1=user.address_line1,
+            line2=user.address_line2,
+            postal_code=user.postal_code,
+            city=user.city,
+            country=user.country,
+            language=user.language,
+        )
+        for user in rows
+    }
+
+
 def staff_scope(user_id: int | None) -> StaffScope:
     """The CSEs that a person may decide for. One query."""
     if user_id is None:

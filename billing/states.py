@@ -85,6 +85,7 @@ class AccountEventKind(TextChoices):
     OPENED = "opened", _("Ouverture")
     DAY_CHOSEN = "day", _("Date de facturation choisie")
     LIMIT_CHANGED = "limit", _("Limite modifiée")
+    DISPUTED = "claim", _("Contestation décidée")
     CLOSED = "closed", _("Clôture")
 
 

@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
             name='AccountEvent',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('opened', 'Ouverture'), ('day', 'Date de facturation choisie'), ('limit', 'Limite modifiée'), ('closed', 'Clôture')], max_length=6, verbose_name='fait')),
+                ('kind', models.CharField(choices=[('opened', 'Ouverture'), ('day', 'Date de facturation choisie'), ('limit', 'Limite modifiée'), ('claim', 'Contestation décidée'), ('closed', 'Clôture')], max_length=6, verbose_name='fait')),
                 ('at', models.DateTimeField(verbose_name='le')),
                 ('note', models.CharField(blank=True, max_length=200, verbose_name='note')),
                 ('actor', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='par')),

@@ -2,12 +2,17 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
+from django.db.models import Sum
+
 from billing.models import Allocation, Entry, EntryDispute
-from billing.states import DisputeOutcome, EntryKind
+from billing.states import PRINCIPAL_KINDS, DisputeOutcome, EntryKind
 from kernel.calendar import local_date
+
+# How long after its statement a transaction that is paid may still be disputed.
+DISPUTABLE_FOR = timedelta(days=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +20,13 @@ class Disputed:
     """A transaction in dispute. `amount_minor`: what was open of it and of its fee when it was opened.
 
     Fixed then, as a later payment settles the oldest debts first and not those that its sender had in mind.
+    `listed_on`: the closing day of the statement that lists it, None while there is none.
     """
 
     entry_id: UUID
     account_id: int
-    statement_id: UUID | None
+    booked_on: date
+    listed_on: date | None
     amount_minor: int
     opened_on: date
     outcome: DisputeOutcome
@@ -30,16 +37,30 @@ class Disputed:
         return self.outcome == DisputeOutcome.OPEN
 
     def excused_on(self, day: date) -> bool:
-        """Whether nobody could ask for it on `day`: it was being looked into, or was decided for good."""
-        if self.opened_on > day:
-            return False
-        return self.outcome == DisputeOutcome.UPHELD or self.decided_on is None or self.decided_on > day
+        """Whether nobody could ask for it on `day`: it was being looked into. Decided in the customer's
+        favour, it counts as the refund that it led to.
+        """
+        return self.opened_on <= day and (self.decided_on is None or self.decided_on > day)
+
+
+def is_disputable(entry: Entry, *, on: date) -> bool:
+    """Whether it is a purchase or withdrawal of which anything is open, or that was billed lately or not yet.
+    At most two queries.
+    """
+    if entry.kind not in PRINCIPAL_KINDS:
+        return False
+    if entry.statement is None or entry.statement.closes_on + DISPUTABLE_FOR >= on:
+        return True
+    settled = Allocation.objects.filter(entry=entry).aggregate(total=Sum("amount_minor", default=0))
+    return bool(settled["total"] < entry.amount_minor)
 
 
 def disputed_in(account_ids: Collection[int]) -> dict[int, list[Disputed]]:
     """All disputes of these accounts, decided ones too. One query, two more if there are any."""
     found: dict[int, list[Disputed]] = {account_id: [] for account_id in account_ids}
-    disputes = EntryDispute.objects.filter(entry__account_id__in=list(account_ids)).select_related("entry")
+    disputes = EntryDispute.objects.filter(entry__account_id__in=list(account_ids)).select_related(
+        "entry__statement"
+    )
     rows = {dispute.entry_id: dispute for dispute in disputes.order_by("pk")}
     open_parts = _open_parts(rows)
     for entry_id, dispute in rows.items():
@@ -48,7 +69,8 @@ def disputed_in(account_ids: Collection[int]) -> dict[int, list[Disputed]]:
             Disputed(
                 entry_id=entry_id,
                 account_id=entry.account_id,
-                statement_id=entry.statement_id,
+                booked_on=entry.booked_on,
+                listed_on=entry.statement.closes_on if entry.statement else None,
                 amount_minor=open_parts[entry_id],
                 opened_on=local_date(dispute.opened_at),
                 outcome=DisputeOutcome(dispute.outcome),
