@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from django.utils import timezone
 
 from billing.errors import CreditAccountUnknown, RateMissing
+from billing.services.audit import audit_accounts
 from billing.services.close_alone import close_named_cycle
 from billing.services.post import charge_card_fee
 from billing.services.run import CLOSE_JOB, RUN_JOB, close_due, plan_run
@@ -45,3 +46,8 @@ def cycle_to_close(ref: str) -> None:
         note = f"{type(refusal).__name__}: {refusal}"
         raise_alarm(code="statement_refused", ref=ref, at=timezone.now(), note=note)
         raise Park(note) from refusal
+
+
+@periodic("billing.audit", every=timedelta(days=1), lease=timedelta(hours=1))
+def audit_all() -> None:
+    audit_accounts(at=timezone.now())

@@ -1,4 +1,4 @@
-"""One account's cycle by a job of its own: what the run could not bill, and what a closed account has left."""
+"""One account's cycle by a job of its own: what the run could not bill, what a closed account has left."""
 
 from datetime import date, datetime
 
