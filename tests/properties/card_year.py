@@ -1,11 +1,8 @@
 """A year of random card customers against the oracle, and books that balance to zero (S1).
 
-`python -m tests.properties.card_year 1000 [seed]` lives it with as many customers as you say; the suite lives it
-with a few. From October to the January after next: a leap day, both clock changes, a change of the rate.
+From October to the January after next: a leap day, both clock changes, a change of the rate.
 """
 
-import sys
-import time
 from datetime import date
 from random import Random
 
@@ -69,32 +66,3 @@ def _born(random: Random, begins: date) -> Life:
     oracle = Oracle(opened_on, billing_day, rate, count_payment_day=settings.BILLING_COUNT_PAYMENT_DAY)
     habit = random.choice((*HABITS, "", "", "", ""))
     return Life(account, oracle, random, opened_on, busy=random.choice((1, 1, 2)), habit=habit)
-
-
-def main(customers: int, seed: int) -> int:
-    """In a database of its own, which goes with the command."""
-    from django.db import connection
-
-    name = connection.creation.create_test_db(verbosity=0, autoclobber=True)
-    print(f"{customers} customers from {BEGINS} to {ENDS}, {connection.vendor}: {name}", flush=True)
-    try:
-        started = time.monotonic()
-        made = live_a_year(customers, seed=seed)
-        print(
-            f"{made} statements agree with the oracle, every account balances to zero; "
-            f"{time.monotonic() - started:.0f} s"
-        )
-    finally:
-        connection.creation.destroy_test_db(name, verbosity=0)
-    return 0
-
-
-if __name__ == "__main__":
-    import os
-
-    import django
-
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    django.setup()
-    told = [int(word) for word in sys.argv[1:]]
-    sys.exit(main(told[0] if told else 1_000, told[1] if len(told) > 1 else 1))
