@@ -16,9 +16,11 @@ from config.prepare import compile_messages
 from tests.flush import _let_tests_flush  # noqa: F401 (a fixture for every test)
 from tests.support import postgres_missing, redis_missing
 
-# The same examples in every run: a failure is the change's. HYPOTHESIS_PROFILE=search looks for new ones.
+# The same examples in every run: a failure is the change's. HYPOTHESIS_PROFILE=search looks for new ones, and
+# HYPOTHESIS_PROFILE=long for a hundred thousand of them, where a test does not say how many it wants.
 properties.register_profile("repeatable", derandomize=True)
 properties.register_profile("search", derandomize=False)
+properties.register_profile("long", derandomize=False, max_examples=100_000, deadline=None)
 properties.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 # Playwright keeps an event loop in the test's thread; Django would refuse the ORM beside it.
