@@ -6,6 +6,8 @@ from datetime import date, datetime
 from django.db.models import Exists, OuterRef, Q, Sum
 
 from billing.models import CreditAccount, Entry, Statement
+from billing.selectors.disputes import disputed_in
+from billing.selectors.minimum import minimum_of
 from billing.states import PAID_KINDS, EntryKind
 from kernel.calendar import local_date
 from ledger import selectors as ledger
@@ -31,7 +33,7 @@ class Position:
 
 
 def position(account_id: int, at: datetime) -> Position:
-    """The account as it stands. Four queries. `CreditAccount.DoesNotExist` for an unknown one."""
+    """The account as it stands. At most seven queries. `CreditAccount.DoesNotExist` for an unknown one."""
     account = CreditAccount.objects.get(pk=account_id)
     owed, surplus = _books(account, at)
     statement = Statement.objects.filter(account=account).order_by("-closes_on").first()
@@ -71,7 +73,18 @@ def credited_since(statement: Statement) -> int:
 
 def _left(statement: Statement) -> tuple[int, int]:
     credited = credited_since(statement)
-    return max(0, statement.due_minor - credited), max(0, statement.minimum_minor - credited)
+    asked = min(statement.minimum_minor, minimum_of(statement.due_minor, _in_dispute(statement)))
+    return max(0, statement.due_minor - credited), max(0, asked - credited)
+
+
+def _in_dispute(statement: Statement) -> int:
+    """What of the statement is being looked into, whenever that began."""
+    disputes = disputed_in([statement.account_id])[statement.account_id]
+    return sum(
+        one.amount_minor
+        for one in disputes
+        if one.is_open and one.listed_on is not None and one.listed_on <= statement.closes_on
+    )
 
 
 def _books(account: CreditAccount, at: datetime) -> tuple[int, int]:

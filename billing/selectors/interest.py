@@ -86,7 +86,7 @@ def _principals(
             begins = part.value_on + DAY if count_payment_day else part.value_on
             steps[begins] = steps.get(begins, 0) + part.amount_minor
     spans = []
-    for begins in sorted(steps):
+    for begins in sorted(day for day, amount in steps.items() if amount):
         if first < begins <= through:
             spans.append((first, begins - DAY, principal))
             first = begins
