@@ -10,6 +10,7 @@ BENCHES = {
     "Pages against a bare page, whole orders over HTTP": "bench.pages",
     "Nightly sweep of a loyalty programme": "bench.loyalty",
     "Terminal debits over HTTP, settlement of a million transactions": "bench.merchants",
+    "Statements of credit accounts in one night": "bench.statements",
     "PDF files against a bare render": "bench.pdf",
 }
 

@@ -206,14 +206,12 @@ class Life:
 
     def check_statements(self) -> None:
         statements = Statement.objects.filter(account=self.account).order_by("closes_on")
-        assert [_figures(one) for one in statements] == [
-            (
+        for one, bill in zip(statements, self.oracle.bills, strict=True):
+            assert _figures(one) == (
                 *(bill.starts_on, bill.closes_on, bill.due_on, bill.opening, bill.purchases, bill.fees),
                 *(bill.interest, bill.returns, bill.payments, bill.refunds, bill.closing),
                 *(bill.due, bill.minimum),
-            )
-            for bill in self.oracle.bills
-        ]
+            ), f"{one.number} of somebody who pays {self.habit or 'anyhow'}"
         lines = InterestLine.objects.filter(statement__account=self.account)
         found = {
             (one.statement.closes_on, one.entry_id): one.amount_minor
