@@ -155,9 +155,10 @@ def bill(url: str, start: Any, told: Any) -> None:
     start_django(url)
     from django.db import connection
 
+    from billing.selectors.figures import figures_of
     from billing.services import close_cycle, run
 
-    figures_of, close_chunk = close_cycle.figures_of, run.close_chunk
+    close_chunk = run.close_chunk
     arithmetic, peaks = 0.0, []
 
     def timed(*arguments: Any) -> Any:
@@ -172,7 +173,8 @@ def bill(url: str, start: Any, told: Any) -> None:
         peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
         return chunk
 
-    close_cycle.figures_of, run.close_chunk = timed, watched
+    for module, name, own in ((close_cycle, "figures_of", timed), (run, "close_chunk", watched)):
+        setattr(module, name, own)
     connection.ensure_connection()
     start.wait()
     began = time.perf_counter()

@@ -47,6 +47,10 @@ class RateMissing(DomainError):
     """No contract rate is in force on a day that bears interest."""
 
 
+class RateStarted(DomainError):
+    """The rate is in force since today or earlier: interest may have been charged at it."""
+
+
 class PaymentUnknown(DomainError):
     """There is no such payment."""
 

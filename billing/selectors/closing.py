@@ -43,12 +43,13 @@ def statement_id_of(account_id: int, closes_on: date) -> UUID:
 
 
 def closings_of(accounts: Sequence[CreditAccount]) -> list[Closing]:
-    """What the running cycle's statement of each account is made of. At most 17 queries, however many."""
+    """What the running cycle's statement of each account is made of. At most 18 queries, however many."""
     ids = [account.pk for account in accounts]
     previous = _previous(accounts)
     sums = _sums(ids)
     paid = unlisted_payments(ids)
     disputed = disputed_in(ids)
+    taken_back = _taken_back(ids)
     in_time = {
         account_id: was_paid_in_time(statement, paid[account_id], disputed[account_id])
         for account_id, statement in previous.items()
@@ -57,7 +58,12 @@ def closings_of(accounts: Sequence[CreditAccount]) -> list[Closing]:
         account
         for account in accounts
         if account.pk in previous
-        and not _is_plain(previous[account.pk], in_time[account.pk], sums[account.pk], disputed[account.pk])
+        and not _is_plain(
+            previous[account.pk],
+            in_time[account.pk],
+            account.pk in taken_back,
+            disputed[account.pk],
+        )
     ]
     bearing = bearing_of(candidates_of(revolving, previous, disputed))
     return [
@@ -73,7 +79,7 @@ def closings_of(accounts: Sequence[CreditAccount]) -> list[Closing]:
     ]
 
 
-def _is_plain(previous: Statement, in_time: bool, sums: dict[str, int], disputed: list[Disputed]) -> bool:
+def _is_plain(previous: Statement, in_time: bool, taken_back: bool, disputed: list[Disputed]) -> bool:
     """Whether nothing can bear interest: the last two statements were paid in time, so everything before
     the last one was settled before it closed, and no payment or decision turned that over since.
     """
@@ -81,7 +87,7 @@ def _is_plain(previous: Statement, in_time: bool, sums: dict[str, int], disputed
         in_time
         and previous.previous_in_time is not False
         and not previous.returns_minor
-        and not sums.get(EntryKind.PAYMENT_RETURN)
+        and not taken_back
         and not disputed
     )
 
@@ -117,6 +123,12 @@ def unlisted_payments(account_ids: list[int]) -> dict[int, list[Paid]]:
     ):
         paid[account_id].append(Paid(amount, value_on, None, returned))
     return paid
+
+
+def _taken_back(account_ids: list[int]) -> set[int]:
+    """Accounts of which a payment was taken back since the last statement. One query."""
+    rows = _unlisted(account_ids).filter(kind=EntryKind.PAYMENT_RETURN).order_by()
+    return set(rows.values_list("account_id", flat=True))
 
 
 def _unlisted(account_ids: list[int]) -> QuerySet[Entry]:

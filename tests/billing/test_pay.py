@@ -185,6 +185,21 @@ def test_a_payment_taken_back_later_makes_its_statement_late(account: CreditAcco
     ]
 
 
+def test_a_payment_taken_back_before_a_late_run_counts_as_taken_back(account: CreditAccount) -> None:
+    """The run of 31 May comes a day late, after the bank took a payment of April back."""
+    post(account, 10_000, date(2025, 3, 15))
+    close(account)
+    payment = pay(account, 10_000, date(2025, 4, 10))
+    close(account)
+    take_back(payment, date(2025, 6, 1))
+    third = close(account, at=night_after(date(2025, 6, 1)))
+    assert (third.closes_on, third.returns_minor) == (date(2025, 5, 31), 0)
+    assert InterestLine.objects.get().segments == [["2025-03-15", "2025-04-10", 10_000, 1395]]
+    fourth = close(account)
+    assert fourth.returns_minor == 10_000
+    assert InterestLine.objects.get(statement=fourth).segments == [["2025-06-02", "2025-06-30", 10_000, 1395]]
+
+
 def test_what_statements_ask_for_falls_with_each_payment(account: CreditAccount) -> None:  # S1.2
     post(account, 200_000, date(2025, 3, 15))
     assert position(account.pk, noon(ON)).due_on is None
