@@ -175,6 +175,12 @@ def open_lots_of(account_ids: Iterable[int]) -> dict[int, list[LotState]]:
     return found
 
 
+def open_origins_of(account_ids: Iterable[int]) -> set[UUID]:
+    """The credits of which something is left in these accounts; those over too, until swept. One query."""
+    lots = Lot.objects.filter(account_id__in=list(account_ids), is_open=True)
+    return set(lots.order_by().values_list("origin_id", flat=True))
+
+
 def lots_made_by(transfer_ids: Iterable[UUID]) -> dict[UUID, LotState]:
     """The lot that each of these credits made. One query."""
     made = LotMove.objects.filter(transfer_id__in=list(transfer_ids), lot__origin_id=F("transfer_id"))

@@ -100,8 +100,7 @@ def _transactions(
     """
     ids = [account.pk for account in accounts]
     last = [previous[account_id] for account_id in ids]
-    lots = ledger.open_lots_of(account.principal_id for account in accounts)
-    touched = {lot.origin for of_account in lots.values() for lot in of_account}
+    touched = ledger.open_origins_of(account.principal_id for account in accounts)
     touched |= _moved(ids, min(one.closes_on for one in last) - VALUE_DATES_WITHIN)
     rows = Entry.objects.filter(
         Q(statement_id__in=[one.pk for one in last]) | Q(pk__in=touched),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
+from stdnum.ch import esr
 
 from billing.errors import CycleNotOver, RateMissing
 from billing.models import CreditAccount, Entry, InterestLine, Rate, Statement
@@ -237,3 +238,30 @@ def test_one_day_after_the_other_no_gap_no_overlap() -> None:  # S1.1
         assert after.starts_on == before.closes_on + timedelta(days=1)
         assert after.opening_minor == before.closing_minor
         assert after.previous_id == before.pk
+
+
+def test_a_statement_keeps_the_address_of_its_day() -> None:
+    account = make_account(at=noon(date(2025, 3, 1)))
+    account.holder.__class__.objects.filter(pk=account.holder_id).update(
+        address_line1="Chemin des Pruniers 7", postal_code="1000", city="Exempleville", country="CH"
+    )
+    statement = close(account)
+    account.holder.__class__.objects.filter(pk=account.holder_id).update(city="Ailleurs")
+    statement.refresh_from_db()
+    assert statement.debtor == {
+        "name": "Ada Martin",
+        "line1": "Chemin des Pruniers 7",
+        "line2": "",
+        "postal_code": "1000",
+        "city": "Exempleville",
+        "country": "CH",
+        "language": "fr",
+    }
+
+
+def test_number_and_reference_follow_from_account_and_day() -> None:
+    account = make_account(at=noon(date(2025, 3, 1)))
+    statement = close(account)
+    assert statement.number == f"CC-{account.pk:08d}-20250331"
+    assert statement.reference[:-1] == f"{account.pk:010d}20250331".zfill(26)
+    assert esr.is_valid(statement.reference)

@@ -8,6 +8,7 @@ from ledger.selectors import Balance
 from ledger.services.freeze import freeze
 from ledger.services.hold import hold
 from ledger.services.open import open_account
+from ledger.services.reverse import reverse
 from ledger.states import Restriction, SpendContext
 from tests.ledger.books import DAY, NOW, account, lot, spend
 
@@ -115,3 +116,19 @@ def test_what_many_accounts_could_spend_takes_one_query_and_minds_dates_outlets_
     assert selectors.spendables([plain, bound], at=NOW, spend=elsewhere) == {plain: 12, bound: 0}
     for pk in (plain, bound, frozen):
         assert selectors.spendable(pk, at=NOW, spend=here) == found[pk]
+
+
+def test_what_a_debit_took_of_which_credits_and_what_is_left_open() -> None:
+    holder = account(100, 50)
+    first, second = (one.origin for one in selectors.open_lots(holder))
+    taken = spend(holder, 120)
+    parts = selectors.parts_taken_by([taken.id, uuid4()])
+    assert [(one.transfer_id, one.origin, one.amount) for one in parts] == [
+        (taken.id, first, 100),
+        (taken.id, second, 20),
+    ]
+    assert selectors.open_origins_of([holder]) == {second}
+    assert [one.amount for one in selectors.parts_taken_of(holder, second)] == [20]
+    reverse(key=uuid4(), transfer_id=taken.id, kind="undo", at=NOW)
+    assert selectors.parts_taken_of(holder, second) == []
+    assert selectors.open_origins_of([holder]) == {first, second}
