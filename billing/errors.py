@@ -1,5 +1,7 @@
 """What billing refuses. A refusal has written nothing, unless it says so."""
 
+from datetime import date
+
 from kernel.errors import DomainError
 
 
@@ -65,3 +67,101 @@ class NotDisputable(DomainError):
 
 class DisputeDecided(DomainError):
     """The dispute was decided already."""
+
+
+# Files of the card network and of the bank
+
+
+class FileRefused(DomainError):
+    """The file cannot be read at all; carries the sentence to show."""
+
+
+class FileKnown(DomainError):
+    """The same bytes were imported before, as `import_id`; nothing changes."""
+
+    def __init__(self, import_id: int) -> None:
+        super().__init__(str(import_id))
+        self.import_id = import_id
+
+
+class CreditDecided(DomainError):
+    """Somebody gave this credit to an account, or back to its sender."""
+
+
+class CurrencyDiffers(DomainError):
+    """The money is in another currency than the account."""
+
+
+# Direct debit
+
+
+class IbanInvalid(DomainError):
+    """This is no IBAN: its length, its country or its check digits are wrong."""
+
+
+class IbanNotDebitable(DomainError):
+    """A real account, but none that can be debited here: abroad, or a QR-IBAN, which only receives."""
+
+
+class MandateNameMissing(DomainError):
+    """Whose bank account is it?"""
+
+
+class MandateUnknown(DomainError):
+    """The account has no mandate in force."""
+
+
+class CreditorUnknown(DomainError):
+    """BILLING_COLLECT_IBAN, BILLING_COLLECT_BIC and BILLING_CREDITOR_ID do not name who collects."""
+
+
+class UnknownCollector(DomainError):
+    """No collector of that name is configured."""
+
+
+class NothingToCollect(DomainError):
+    """No direct debit is due within the lead time."""
+
+
+class CollectionFileRefused(DomainError):
+    """The file does not hold against the schema of ISO 20022; nothing was stored."""
+
+
+class CollectionFileBooked(DomainError):
+    """Some of the file's debits are booked or came back: the bank did take it."""
+
+
+class CollectionUnknown(DomainError):
+    """There is no such direct debit, or it is not this person's."""
+
+
+class CollectionNotBooked(DomainError):
+    """The direct debit has not taken any money, or that was given back already."""
+
+
+class CollectionReturned(DomainError):
+    """The direct debit was given back already."""
+
+
+class CollectionObjected(DomainError):
+    """The money went back when its customer objected; the bank gives it back once more."""
+
+
+class ReturnDiffers(DomainError):
+    """The bank returns another amount than was collected."""
+
+
+class ObjectionTooLate(DomainError):
+    """The time to object ended with `last_on` (S1.5)."""
+
+    def __init__(self, last_on: date) -> None:
+        super().__init__(last_on.isoformat())
+        self.last_on = last_on
+
+
+class ObjectionReasonMissing(DomainError):
+    """An objection says what is wrong."""
+
+
+class ObjectionDecided(DomainError):
+    """The objection has its answer."""

@@ -9,6 +9,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 ENTRIES = "billing_entry"
 # What comes later is a row of its own: a return, a dispute's refund, the next statement.
 APPEND_ONLY = ("billing_allocation", "billing_statement", "billing_interestline")
+# What was told of a line of a file, which reminder went out, who handed a file over.
+TOLD = ("billing_importline", "billing_reminder", "billing_collectionfileevent")
 # All that may ever change of an entry: from no statement to the one that lists it.
 LISTED = "statement_id"
 ENTRY_COLUMNS = (
@@ -42,7 +44,7 @@ $$;
 def install(connection: BaseDatabaseWrapper) -> list[str]:
     """Create what `missing` names, and return it."""
     absent = missing(connection)
-    statements = _statements(connection)
+    statements = _statements(connection.vendor, APPEND_ONLY + TOLD)
     with connection.cursor() as cursor:
         for name in absent:
             cursor.execute(statements[name])
@@ -52,7 +54,7 @@ def install(connection: BaseDatabaseWrapper) -> list[str]:
 def remove(connection: BaseDatabaseWrapper) -> None:
     """Take the triggers away. For emptying a test database; nothing in the product calls this."""
     with connection.cursor() as cursor:
-        for name, (table, _, _) in _triggers(connection).items():
+        for name, (table, _, _) in _triggers(connection.vendor, _guarded(connection)).items():
             on_table = f" ON {table}" if connection.vendor == "postgresql" else ""
             cursor.execute(f"DROP TRIGGER IF EXISTS {name}{on_table}")
 
@@ -62,22 +64,28 @@ def missing(connection: BaseDatabaseWrapper) -> list[str]:
     if not tables_exist(connection):
         return []
     present = _on_postgresql(connection) if connection.vendor == "postgresql" else _on_sqlite(connection)
-    return [name for name in _statements(connection) if name not in present]
+    return [name for name in _statements(connection.vendor, _guarded(connection)) if name not in present]
 
 
 def tables_exist(connection: BaseDatabaseWrapper) -> bool:
     return {ENTRIES, *APPEND_ONLY} <= set(connection.introspection.table_names())
 
 
-def _triggers(connection: BaseDatabaseWrapper) -> dict[str, tuple[str, str, str]]:
+def _guarded(connection: BaseDatabaseWrapper) -> tuple[str, ...]:
+    """The tables that exist: what is told of files and reminders comes with a later migration."""
+    present = set(connection.introspection.table_names())
+    return tuple(table for table in APPEND_ONLY + TOLD if table in present)
+
+
+def _triggers(vendor: str, tables: tuple[str, ...]) -> dict[str, tuple[str, str, str]]:
     """Trigger name to table, operation and condition."""
     found = {
         f"{table}_refuses_{operation.lower()}": (table, operation, "")
-        for table in APPEND_ONLY
+        for table in tables
         for operation in ("UPDATE", "DELETE")
     }
     found[f"{ENTRIES}_refuses_delete"] = (ENTRIES, "DELETE", "")
-    found[f"{ENTRIES}_refuses_update"] = (ENTRIES, "UPDATE", _changes(connection.vendor))
+    found[f"{ENTRIES}_refuses_update"] = (ENTRIES, "UPDATE", _changes(vendor))
     return found
 
 
@@ -88,10 +96,10 @@ def _changes(vendor: str) -> str:
     return f"WHEN (OLD.{LISTED} IS NOT NULL OR {changed})"
 
 
-def _statements(connection: BaseDatabaseWrapper) -> dict[str, str]:
+def _statements(vendor: str, tables: tuple[str, ...]) -> dict[str, str]:
     """Everything to install, in order."""
-    triggers = _triggers(connection)
-    if connection.vendor == "postgresql":
+    triggers = _triggers(vendor, tables)
+    if vendor == "postgresql":
         return {"billing_refuse": _REFUSE} | {
             name: f"CREATE OR REPLACE TRIGGER {name} BEFORE {operation} ON {table} "
             f"FOR EACH ROW {condition} EXECUTE FUNCTION billing_refuse()"

@@ -95,6 +95,120 @@ DISPUTE_MACHINE = Machine[DisputeOutcome](
 )
 
 
+class ImportKind(TextChoices):
+    """What a file from outside tells: the card network's transactions, or what the bank did."""
+
+    TRANSACTIONS = "transactions", _("Transactions de cartes")
+    CREDITS = "credits", _("Encaissements (camt.053, camt.054)")
+    RETURNS = "returns", _("Prélèvements rejetés (pain.002, camt.054)")
+
+
+class ImportState(TextChoices):
+    WAITING = "waiting", _("En cours de lecture")
+    DONE = "done", _("Terminé")
+
+
+class LineOutcome(TextChoices):
+    """What is told of a line. A line that was simply posted leaves no row."""
+
+    REFUSED = "refused", _("Refusée")
+    DUPLICATE = "duplicate", _("Déjà connue")
+    NOTICE = "notice", _("À savoir")
+
+
+class CreditState(TextChoices):
+    """Money that arrived and that no account claims."""
+
+    OPEN = "open", _("À traiter")
+    ASSIGNED = "assigned", _("Attribué à un compte")
+    RETURNED = "returned", _("Rendu à son expéditeur")
+
+
+class CreditReason(TextChoices):
+    """Why nobody claims it."""
+
+    NO_REFERENCE = "none", _("Sans référence QR")
+    BAD_REFERENCE = "bad", _("Référence QR erronée")
+    UNKNOWN_REFERENCE = "unknown", _("Référence QR inconnue")
+    CLOSED = "closed", _("Compte clos")
+    CURRENCY = "currency", _("Autre devise que le compte")
+    DETAILS = "details", _("Le détail ne fait pas le total")
+
+
+class MandateState(TextChoices):
+    ACTIVE = "active", _("En vigueur")
+    ENDED = "ended", _("Terminé")
+
+
+class MandateEnd(TextChoices):
+    """Why a mandate ended."""
+
+    REVOKED = "revoked", _("Résilié par le titulaire")
+    REPLACED = "replaced", _("Remplacé par un autre compte bancaire")
+    REFUSALS = "refusals", _("Trois refus de suite")
+    OPERATOR = "operator", _("Terminé par l'exploitation")
+
+
+class CollectionState(TextChoices):
+    """The way of a direct debit. Announced to the customer, put into a file, booked on its day; then it stays
+    so, or the bank or the customer takes the money back."""
+
+    ANNOUNCED = "announced", _("Annoncé")
+    FILED = "filed", _("Dans un fichier")
+    BOOKED = "booked", _("Encaissé")
+    RETURNED = "returned", _("Refusé par la banque")
+    OBJECTED = "objected", _("Contesté")
+    DROPPED = "dropped", _("Abandonné")
+
+
+LIVING_COLLECTIONS = (CollectionState.ANNOUNCED, CollectionState.FILED, CollectionState.BOOKED)
+
+
+class CollectionFileState(TextChoices):
+    """A file is written by a worker, handed over by a person, and may be called off before that. A bank may
+    refuse it whole, for its form: that is no refusal of its debits.
+    """
+
+    PREPARED = "prepared", _("en préparation")
+    READY = "ready", _("prêt à remettre")
+    SENT = "sent", _("remis")
+    CANCELLED = "cancelled", _("annulé")
+    REJECTED = "rejected", _("refusé par la banque")
+
+
+class ObjectionState(TextChoices):
+    OPEN = "open", _("À décider")
+    JUSTIFIED = "justified", _("Justifiée")
+    UNJUSTIFIED = "unjustified", _("Injustifiée")
+
+
+IMPORT_MACHINE = Machine[ImportState]({ImportState.WAITING: frozenset({ImportState.DONE})})
+CREDIT_MACHINE = Machine[CreditState](
+    {CreditState.OPEN: frozenset({CreditState.ASSIGNED, CreditState.RETURNED})}
+)
+MANDATE_MACHINE = Machine[MandateState]({MandateState.ACTIVE: frozenset({MandateState.ENDED})})
+COLLECTION_MACHINE = Machine[CollectionState](
+    {
+        CollectionState.ANNOUNCED: frozenset({CollectionState.FILED, CollectionState.DROPPED}),
+        # Back to announced when its file is called off; returned before its day if the bank says no at once.
+        CollectionState.FILED: frozenset(
+            {CollectionState.ANNOUNCED, CollectionState.BOOKED, CollectionState.RETURNED}
+        ),
+        CollectionState.BOOKED: frozenset({CollectionState.RETURNED, CollectionState.OBJECTED}),
+    }
+)
+COLLECTION_FILE_MACHINE = Machine[CollectionFileState](
+    {
+        CollectionFileState.PREPARED: frozenset({CollectionFileState.READY, CollectionFileState.CANCELLED}),
+        CollectionFileState.READY: frozenset({CollectionFileState.SENT, CollectionFileState.CANCELLED}),
+        CollectionFileState.SENT: frozenset({CollectionFileState.REJECTED}),
+    }
+)
+OBJECTION_MACHINE = Machine[ObjectionState](
+    {ObjectionState.OPEN: frozenset({ObjectionState.JUSTIFIED, ObjectionState.UNJUSTIFIED})}
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionRequest:
     """One transaction of the card as the network tells it. `amount_minor` in the account's currency, after
