@@ -61,6 +61,10 @@ def _outside(given: Mapping[str, Any]) -> list[tuple[bool, str]]:
     by_http = given["SMS_GATEWAY"] == "loyalty.sms.HttpSms"
     return [
         (given["PAYMENT_GATEWAY"] not in given["PAYMENT_GATEWAYS"], "PAYMENT_GATEWAY names no gateway."),
+        (
+            given["BILLING_COLLECTOR"] not in given["BILLING_COLLECTORS"],
+            "BILLING_COLLECTOR names no collector.",
+        ),
         (stripe and not given["STRIPE_SECRET_KEY"], "STRIPE_SECRET_KEY is missing."),
         (
             stripe and given["STRIPE_SECRET_KEY"].startswith(("sk_test_", "rk_test_")),

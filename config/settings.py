@@ -403,6 +403,18 @@ BILLING_REMINDER_DAYS = env.list("BILLING_REMINDER_DAYS", cast=int, default=[3, 
 BILLING_REFUSAL_FEE = env.int("BILLING_REFUSAL_FEE", 3_000)
 BILLING_OBJECTION_DAYS = env.int("BILLING_OBJECTION_DAYS", 30)
 BILLING_COLLECT_DAYS_BEFORE = env.int("BILLING_COLLECT_DAYS_BEFORE", 2)
+BILLING_COLLECT_LEAD_DAYS = env.int("BILLING_COLLECT_LEAD_DAYS", 3)
+BILLING_DEBIT_COUNTRIES = env.list("BILLING_DEBIT_COUNTRIES", default=["CH", "LI"])
+# Who collects direct debits: names to dotted classes (billing.collectors), and the one in use.
+BILLING_COLLECTOR = env.str("BILLING_COLLECTOR", "sandbox" if SANDBOX else "pain008")
+BILLING_COLLECTORS = {
+    "pain008": "billing.collectors.pain008.Pain008File",
+    **({"sandbox": "sandbox.collector.SandboxCollector"} if SANDBOX else {}),
+}
+BILLING_PAIN008 = env.str("BILLING_PAIN008", "pain.008.001.08")
+# The bank's own names of the service in francs: CHDD and DDCOR1 for CH-DD, CHTA and LSV+ for LSV+.
+BILLING_DEBIT_SERVICE = env.str("BILLING_DEBIT_SERVICE", "CHDD")
+BILLING_DEBIT_INSTRUMENT = env.str("BILLING_DEBIT_INSTRUMENT", "DDCOR1")
 BILLING_CREDITOR_NAME = env.str("BILLING_CREDITOR_NAME", SELLER_NAME)
 BILLING_CREDITOR_ADDRESS = env.list(
     "BILLING_CREDITOR_ADDRESS", default=["Rue du Verger", "1", "1950", "Exempleville", "CH"]

@@ -31,6 +31,8 @@ SOUND = {
     "ADMIN_REQUIRES_MFA": True,
     "PAYMENT_GATEWAY": "stripe",
     "PAYMENT_GATEWAYS": {"stripe": "…"},
+    "BILLING_COLLECTOR": "pain008",
+    "BILLING_COLLECTORS": {"pain008": "…"},
     "STRIPE_SECRET_KEY": "sk_live_x",
     "STRIPE_WEBHOOK_SECRET": "whsec_x",
     "EMAIL_URL": "smtp://mail:25",
