@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 from django.utils import timezone
 
+from billing import tasks_bank
 from billing.errors import CreditAccountUnknown, RateMissing
 from billing.services.audit import audit_accounts
 from billing.services.close_alone import close_named_cycle
@@ -13,6 +14,7 @@ from outbox.errors import Park
 from outbox.registry import handler, periodic
 from outbox.services.alarm import raise_alarm
 
+__all__ = ["tasks_bank"]
 CARD_FEE_JOB = "billing.charge_card_fee"  # asked for by the wallet
 
 
