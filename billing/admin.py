@@ -1,5 +1,5 @@
-"""The operators' view of credit accounts."""
+"""The operators' view of credit accounts, what reaches them, and what is collected."""
 
-from billing import admin_accounts
+from billing import admin_accounts, admin_debit, admin_imports
 
-__all__ = ["admin_accounts"]
+__all__ = ["admin_accounts", "admin_debit", "admin_imports"]

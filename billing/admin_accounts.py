@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextareaWidget
 
+from billing.admin_base import ReadOnly
 from billing.errors import DebtRemains, DisputeDecided
 from billing.models import (
     AccountEvent,
@@ -29,22 +30,6 @@ from billing.services.rates import keep_rate, withdraw_rate
 from billing.states import DisputeOutcome, RateKind
 from kernel.calendar import local_date
 from kernel.money import format_minor
-
-
-class ReadOnly:
-    """Rows that services write and people only read."""
-
-    can_delete = False
-    extra = 0
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class EventInline(ReadOnly, TabularInline):
