@@ -571,6 +571,18 @@ FACTS: dict[str, Any] = {
     "last": "31/10/2026",
     "paid": True,
     "net": "CHF 12.50",
+    "level": 1,
+    "closes_on": "31/03/2026",
+    "due_on": "20/04/2026",
+    "collect_on": "16/04/2026",
+    "due": "CHF 100.00",
+    "amount": "CHF 100.00",
+    "missing": "CHF 50.00",
+    "minimum": "CHF 50.00",
+    "fee": "CHF 30.00",
+    "refusals": 2,
+    "iban_end": "2957",
+    "answer": "You were told.",
 }
 MAILS = sorted(
     path.name.removesuffix(".subject.txt") for path in Path("templates/email").glob("*.subject.txt")
