@@ -366,11 +366,6 @@ PREPAID_MIN_LOAD = env.int("PREPAID_MIN_LOAD", 3_000)
 PREPAID_MAX_BALANCE = env.int("PREPAID_MAX_BALANCE", 300_000)
 PREPAID_LOADS = env.list("PREPAID_LOADS", cast=int, default=[3_000, 5_000, 10_000, 20_000])
 
-# The credit card (S1): its currency, and what a new PIN or another card costs, in minor units (S1.6).
-BILLING_CURRENCY = env.str("BILLING_CURRENCY", "CHF")
-BILLING_NEW_PIN_FEE = env.int("BILLING_NEW_PIN_FEE", 2_000)
-BILLING_REPLACEMENT_FEE = env.int("BILLING_REPLACEMENT_FEE", 2_000)
-
 # Merchants' terminals: how long somebody stays signed in on a device.
 TERMINAL_SESSION_HOURS = env.int("TERMINAL_SESSION_HOURS", 14)
 

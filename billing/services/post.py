@@ -24,6 +24,7 @@ from billing.states import (
 )
 from kernel.calendar import local_date
 from ledger.services.credit import credit_many
+from wallet.services.credit_card import lock_usable_credit_card
 
 FEES = UUID("0a4f3c0e-6d64-4a1c-9a52-6f0f5b1c7d3e")
 POSTED_KINDS = (*PRINCIPAL_KINDS, EntryKind.REFUND)
@@ -47,13 +48,16 @@ def post_transaction(
 
 @transaction.atomic
 def record_purchase(*, card_id: UUID, key: UUID, request: TransactionRequest, at: datetime) -> UUID:
-    """Pay by card: `post_transaction`, but only if the limit leaves enough for the amount and its fee.
+    """Pay by card: `post_transaction`, but only with a card that may pay, and if the limit leaves enough for
+    the amount and its fee.
 
-    Refuses also `CreditAccountClosed` and `LimitExceeded`, which tells what is available.
+    Refuses also `wallet.errors.CardNotUsable` with the reason, `CreditAccountClosed`, and `LimitExceeded`,
+    which tells what is available.
     """
     account = lock_account_of_card(card_id)
     if known := known_entry(_entry_of(account, key, request, at, None)):
         return known
+    lock_usable_credit_card(card_id, at=at)  # a card told lost a moment ago pays nothing
     if account.state == AccountState.CLOSED:
         raise CreditAccountClosed(str(account.pk))
     fee = fee_of(request, currency=account.currency)

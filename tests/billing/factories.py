@@ -14,7 +14,8 @@ from billing.services.pay import receive_payment
 from billing.services.post import post_transaction
 from billing.states import EntryKind, EntrySource, RateKind, TransactionRequest
 from kernel.calendar import PARIS
-from tests.wallet.factories import make_card, make_user
+from tests.wallet.factories import make_user
+from wallet.services.credit_card import issue_credit_card
 
 _numbers = count(1)
 
@@ -29,8 +30,9 @@ def night_after(on: date) -> datetime:
 
 
 def make_credit_card(holder: Any, *, at: datetime) -> UUID:
-    """The card of an account. Its own kind is the wallet's matter; the account only needs a card."""
-    return make_card(holder, at=at).pk
+    return issue_credit_card(
+        key=uuid4(), holder_id=holder.pk, product_name="Carte de crédit", label="", at=at
+    )
 
 
 def add_rates() -> None:

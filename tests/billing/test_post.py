@@ -20,6 +20,9 @@ from billing.states import EntryKind, EntrySource, FeeRule, TransactionRequest
 from outbox.services.enqueue import enqueue
 from tests.billing.factories import close, make_account, noon, pay, post
 from tests.support import run_jobs
+from wallet.errors import CardNotUsable
+from wallet.services.stop import report_gone
+from wallet.states import CreditStop
 
 pytestmark = pytest.mark.django_db
 ON = date(2025, 3, 15)
@@ -246,3 +249,14 @@ def test_a_purchase_fits_the_limit_with_its_fee() -> None:
         purchase(account, 5)
     pay(account, 10_000, ON)
     assert position(account.pk, noon(ON)).available_minor == 10_004
+
+
+def test_a_card_told_lost_pays_nothing_and_its_account_stays(account: CreditAccount) -> None:  # S1.7
+    key = uuid4()
+    purchase(account, 1_000, key=key)
+    report_gone(card_id=account.card_id, holder_id=account.holder_id, why=CreditStop.LOST, at=noon(ON))
+    with pytest.raises(CardNotUsable) as refusal:
+        purchase(account, 2_000)
+    assert refusal.value.why == "lost"
+    assert purchase(account, 1_000, key=key).pk == key  # told again, it is the first one
+    assert position(account.pk, noon(ON)).owed_minor == 1_000
