@@ -43,7 +43,7 @@ def statement_id_of(account_id: int, closes_on: date) -> UUID:
 
 
 def closings_of(accounts: Sequence[CreditAccount]) -> list[Closing]:
-    """What the running cycle's statement of each account is made of. At most 18 queries, however many."""
+    """What the running cycle's statement of each account is made of. At most 20 queries, however many."""
     ids = [account.pk for account in accounts]
     previous = _previous(accounts)
     sums = _sums(ids)

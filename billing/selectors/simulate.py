@@ -87,7 +87,7 @@ def simulate(statement: Statement, amount_minor: int, paid_on: date) -> Cost:
 
 
 def simulation_of(statement: Statement) -> Simulation:
-    """What a simulation needs of an account whose last statement this is. At most 16 queries."""
+    """What a simulation needs of an account whose last statement this is. At most 18 queries."""
     account = CreditAccount.objects.get(pk=statement.account_id)
     disputed = disputed_in([account.pk])
     lots = ledger.open_lots_of([account.costs_id, account.interest_id, account.principal_id])

@@ -249,3 +249,27 @@ def test_a_day_ends_at_midnight_in_paris() -> None:
     account = make_account(at=noon(date(2025, 10, 1)))
     late = pay(account, 100, date(2025, 10, 26), at=night_after(date(2025, 10, 25)))  # clocks change at three
     assert late.booked_on == date(2025, 10, 26)
+
+
+def test_what_other_money_settled_bears_interest_too_once_its_statement_turns_late(
+    account: CreditAccount,
+) -> None:  # S1.3, S1.5
+    """The statement was paid in time by two payments. The one that is taken back settled only the later
+    purchase, but the whole statement was not paid in time then.
+    """
+    first, second = post(account, 10_000, date(2025, 3, 15)), post(account, 6_000, date(2025, 3, 20))
+    close(account)
+    pay(account, 10_000, date(2025, 4, 5))
+    returned = pay(account, 6_000, date(2025, 4, 10))
+    assert close(account).interest_minor == 0
+    close(account)
+    take_back(returned, date(2025, 6, 3))
+    lines = InterestLine.objects.filter(statement=close(account))
+    assert {line.entry_id: line.segments for line in lines} == {
+        first.pk: [["2025-03-15", "2025-04-05", 10_000, 1395]],
+        second.pk: [
+            ["2025-03-20", "2025-04-10", 6_000, 1395],
+            ["2025-06-04", "2025-06-30", 6_000, 1395],
+        ],
+    }
+    assert close(account).interest_minor > 0

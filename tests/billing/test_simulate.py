@@ -83,7 +83,7 @@ def test_a_fee_since_is_paid_first() -> None:  # S1.3
 
 def test_a_slider_reads_once(django_assert_num_queries: Any) -> None:
     _, statement = account_with_statement()
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(13):
         simulation = simulation_of(statement)
         costs = [simulation.cost(amount, date(2025, 4, 20)) for amount in range(0, 61_000, 1_000)]
     interest = [cost.interest_minor for cost in costs]

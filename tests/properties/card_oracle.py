@@ -21,9 +21,9 @@ def half_up(exact: Fraction) -> int:
 
 def interest_day_by_day(
     debt: "Debt", listed_on: date, first: date, last: date, rate: Rate, *, count_payment_day: bool
-) -> tuple[int, bool]:
-    """Interest of the days, rounded once, and whether any day bore some."""
-    exact, bore = Fraction(0), False
+) -> tuple[int, date | None]:
+    """Interest of the days, rounded once, and the last day that bore some."""
+    exact, bore = Fraction(0), None
     day = first
     while day <= last:
         stood = debt.amount
@@ -34,7 +34,7 @@ def interest_day_by_day(
                 stood -= amount
         if stood > 0:
             exact += Fraction(stood * rate(day), 365 * 10_000)
-            bore = True
+            bore = day
         day += DAY
     return half_up(exact), bore
 
@@ -272,7 +272,7 @@ class Oracle:
             bill.lines[debt.rank] = amount
             bill.interest += amount
             debt.interest_charged += amount
-            debt.charged_through = bill.closes_on
+            debt.charged_through = bore
 
     def add_up(self, row: object, bill: Bill) -> None:
         if isinstance(row, Debt):
