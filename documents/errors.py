@@ -25,3 +25,7 @@ class DocumentDamaged(DomainError):
 
 class InvoiceIncomplete(DomainError):
     """An invoice lacks what the law or the standard requires; the message names it."""
+
+
+class SlipUnfit(DomainError):
+    """The payment slip is not what the standard of QR-bills allows; the message names it."""
