@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from django.utils import timezone
 
-from billing import tasks_bank
+from billing import tasks_bank, tasks_paper
 from billing.errors import CreditAccountUnknown, RateMissing
 from billing.services.audit import audit_accounts
 from billing.services.close_alone import close_named_cycle
@@ -14,7 +14,7 @@ from outbox.errors import Park
 from outbox.registry import handler, periodic
 from outbox.services.alarm import raise_alarm
 
-__all__ = ["tasks_bank"]
+__all__ = ["tasks_bank", "tasks_paper"]
 CARD_FEE_JOB = "billing.charge_card_fee"  # asked for by the wallet
 
 

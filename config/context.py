@@ -6,6 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 
+from billing.selectors.glance import Bill, bills_at_a_glance
 from loyalty.selectors.glance import glances
 from loyalty.selectors.own import programmes_of, takes_part
 from loyalty.services.settle import settled
@@ -23,6 +24,7 @@ def portal(request: HttpRequest) -> dict[str, object]:
         # Asked only by pages that show them, once.
         "cart_count": cache(lambda: _cart_count(request)),
         "points_at_a_glance": cache(lambda: _points(request)),
+        "bills_at_a_glance": cache(lambda: _bills(request)),
         "theme": theme if theme in THEMES else "",
     }
 
@@ -39,6 +41,11 @@ def _points(request: HttpRequest) -> dict[str, object]:
     members = [settled(one.member, at=now) for one in programmes if one.member]
     to_join = [one for one in programmes if one.member is None and one.is_of_cse and one.is_open]
     return {"held": glances(members, at=now), "to_join": to_join}
+
+
+def _bills(request: HttpRequest) -> list[Bill]:
+    """What is due by credit card. One query for who has none."""
+    return bills_at_a_glance(request.user.pk, at=timezone.now()) if request.user.pk is not None else []
 
 
 def _cart_count(request: HttpRequest) -> int:

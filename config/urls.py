@@ -22,6 +22,7 @@ urlpatterns = [
     path("", include("orders.urls")),
     path("portefeuille/", include("wallet.urls")),
     path("fidelite/", include("loyalty.urls")),
+    path("releves/", include("billing.urls")),
     path("cinema/", include("wallet.urls_cinema")),
     path("cinema/", include("orders.urls_booking")),
     path("terminal/", include("merchants.urls")),

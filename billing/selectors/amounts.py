@@ -35,9 +35,14 @@ class Position:
 def position(account_id: int, at: datetime) -> Position:
     """The account as it stands. At most seven queries. `CreditAccount.DoesNotExist` for an unknown one."""
     account = CreditAccount.objects.get(pk=account_id)
-    owed, surplus = _books(account, at)
     statement = Statement.objects.filter(account=account).order_by("-closes_on").first()
-    left = _left(statement) if statement else (0, 0)
+    return position_of(account, statement, at=at)
+
+
+def position_of(account: CreditAccount, statement: Statement | None, *, at: datetime) -> Position:
+    """As `position`, for who has the account and its last statement. Three queries."""
+    owed, surplus = _books(account, at)
+    left = left_of(statement) if statement else (0, 0)
     days_left = (statement.due_on - local_date(at)).days if statement else None
     return Position(
         owed_minor=owed,
@@ -71,10 +76,20 @@ def credited_since(statement: Statement) -> int:
     return total
 
 
-def _left(statement: Statement) -> tuple[int, int]:
+def left_of(statement: Statement) -> tuple[int, int]:
+    """What the last statement still asks for, in full and at least. Two queries."""
     credited = credited_since(statement)
     asked = min(statement.minimum_minor, minimum_of(statement.due_minor, _in_dispute(statement)))
-    return max(0, statement.due_minor - credited), max(0, asked - credited)
+    return _less(statement.due_minor, credited), _less(asked, credited)
+
+
+def left_to_pay(statement: Statement) -> int:
+    """What the last statement still asks for in full. One query, none when it asks for nothing."""
+    return _less(statement.due_minor, credited_since(statement)) if statement.due_minor else 0
+
+
+def _less(asked_minor: int, credited_minor: int) -> int:
+    return max(0, asked_minor - credited_minor)
 
 
 def _in_dispute(statement: Statement) -> int:

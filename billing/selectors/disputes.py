@@ -3,9 +3,11 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Sum
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
 
 from billing.models import Allocation, Entry, EntryDispute
 from billing.states import PRINCIPAL_KINDS, DisputeOutcome, EntryKind
@@ -56,22 +58,19 @@ def is_disputable(entry: Entry, *, on: date) -> bool:
 
 
 def disputed_in(account_ids: Collection[int]) -> dict[int, list[Disputed]]:
-    """All disputes of these accounts, decided ones too. One query, two more if there are any."""
+    """All disputes of these accounts, decided ones too. One query."""
     found: dict[int, list[Disputed]] = {account_id: [] for account_id in account_ids}
-    disputes = EntryDispute.objects.filter(entry__account_id__in=list(account_ids)).select_related(
-        "entry__statement"
-    )
-    rows = {dispute.entry_id: dispute for dispute in disputes.order_by("pk")}
-    open_parts = _open_parts(rows)
-    for entry_id, dispute in rows.items():
+    disputes = EntryDispute.objects.filter(entry__account_id__in=list(account_ids))
+    disputes = disputes.select_related("entry__statement").annotate(fees=_fees(), settled=_settled())
+    for dispute in disputes.order_by("pk"):
         entry = dispute.entry
         found[entry.account_id].append(
             Disputed(
-                entry_id=entry_id,
+                entry_id=entry.pk,
                 account_id=entry.account_id,
                 booked_on=entry.booked_on,
                 listed_on=entry.statement.closes_on if entry.statement else None,
-                amount_minor=open_parts[entry_id],
+                amount_minor=max(0, entry.amount_minor + dispute.fees - dispute.settled),
                 opened_on=local_date(dispute.opened_at),
                 outcome=DisputeOutcome(dispute.outcome),
                 decided_on=dispute.decided_on,
@@ -80,20 +79,19 @@ def disputed_in(account_ids: Collection[int]) -> dict[int, list[Disputed]]:
     return found
 
 
-def _open_parts(disputes: dict[UUID, EntryDispute]) -> dict[UUID, int]:
-    """What was open of each transaction and its fee when its dispute was opened."""
-    if not disputes:
-        return {}
-    left = {entry_id: dispute.entry.amount_minor for entry_id, dispute in disputes.items()}
-    subject = {entry_id: entry_id for entry_id in disputes}
-    fees = Entry.objects.filter(parent_id__in=list(disputes), kind=EntryKind.FEE)
-    for fee_id, amount, parent_id in fees.values_list("pk", "amount_minor", "parent_id"):
-        assert parent_id is not None
-        subject[fee_id] = parent_id
-        left[parent_id] += amount
-    settled = Allocation.objects.filter(entry_id__in=list(subject))
-    for entry_id, amount, at in settled.values_list("entry_id", "amount_minor", "at"):
-        disputed = subject[entry_id]
-        if at <= disputes[disputed].opened_at:
-            left[disputed] -= amount
-    return {entry_id: max(0, amount) for entry_id, amount in left.items()}
+def _fees() -> Coalesce:
+    """The fees of a disputed transaction."""
+    fees = Entry.objects.filter(parent_id=OuterRef("entry_id"), kind=EntryKind.FEE)
+    return _total(fees)
+
+
+def _settled() -> Coalesce:
+    """What was settled of a transaction and its fees when its dispute was opened."""
+    own = Q(entry_id=OuterRef("entry_id"))
+    of_fee = Q(entry__parent_id=OuterRef("entry_id"), entry__kind=EntryKind.FEE)
+    return _total(Allocation.objects.filter(own | of_fee, at__lte=OuterRef("opened_at")))
+
+
+def _total(rows: QuerySet[Any]) -> Coalesce:
+    grouped = rows.order_by().annotate(all=Value(1)).values("all").annotate(total=Sum("amount_minor"))
+    return Coalesce(Subquery(grouped.values("total")), 0)
