@@ -149,3 +149,11 @@ class DuplicatesLeft(DomainError):
 
 class LinkNotResendable(DomainError):
     """The card of this line was received, is gone, or its link left moments ago."""
+
+
+class AboveDebt(DomainError):
+    """More than the account owes: `owed_minor` minor units in all."""
+
+    def __init__(self, owed_minor: int) -> None:
+        super().__init__(str(owed_minor))
+        self.owed_minor = owed_minor

@@ -249,13 +249,13 @@ def _with_dispute(orders: QuerySet[Order]) -> QuerySet[Order]:
 
 _PLACED = [state for state in OrderState if state != OrderState.CART]
 _ORDERS = f"""
-SELECT id, booking_id, loads_id, bulk_id, state, currency, total_minor, points_minor, placed_at, paid_at,
-    {_LAST_STATE} AS payment_state
+SELECT id, booking_id, loads_id, bulk_id, settles_id, state, currency, total_minor, points_minor, placed_at,
+    paid_at, {_LAST_STATE} AS payment_state
 FROM orders_order WHERE customer_id = %s AND id < %s AND state IN ({{states}}) ORDER BY id DESC LIMIT %s
 """  # noqa: S608 - no value is put in
 _ORDER = f"""
-SELECT orders_order.id, booking_id, loads_id, bulk_id, organisation_id, customer_id, state, currency,
-    face_minor, total_minor, points_minor, placed_at, paid_at, fulfilled_at, cards_expected_from,
+SELECT orders_order.id, booking_id, loads_id, bulk_id, settles_id, organisation_id, customer_id, state,
+    currency, face_minor, total_minor, points_minor, placed_at, paid_at, fulfilled_at, cards_expected_from,
     cards_expected_until, t.number AS terms_number,
     {_LAST_STATE} AS payment_state, {_PAID_WITH} AS payment_label, {_CONTESTED} AS contested
 FROM orders_order LEFT JOIN orders_termsversion t ON t.id = terms_id

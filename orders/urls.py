@@ -2,7 +2,7 @@ from django.urls import include, path, register_converter
 
 from orders.urls_bulk import bulk_patterns
 from orders.urls_payment import payment_patterns
-from orders.views import cart, home, load, orders, shop
+from orders.views import cart, home, load, orders, settle, shop
 
 
 class OrderNumber:
@@ -26,6 +26,7 @@ shop_patterns = [
     path("conditions/", shop.terms, name="terms"),
     path("conditions/<int:number>/", shop.terms, name="terms_version"),
     path("portefeuille/<uuid:card_id>/recharger/", load.load, name="load"),
+    path("releves/cartes/<int:account_id>/payer/", settle.settle, name="settle"),
     path("panier/", cart.cart, name="cart"),
     path("panier/lignes/<int:pk>/", cart.cart_line, name="line"),
     path("panier/points/", cart.cart_points, name="points"),

@@ -157,6 +157,15 @@ class Order(models.Model):
         blank=True,
         related_name="orders",
     )
+    # The credit account that it pays: no sale, so no terms, lines or invoice, and never a cart (S1.2).
+    settles = models.ForeignKey(
+        "billing.CreditAccount",
+        verbose_name=_("compte de carte payé"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+    )
     state = models.CharField(_("état"), max_length=20, choices=OrderState, default=OrderState.CART)
     version = models.PositiveIntegerField(_("version"), default=1)  # grows with each change of the cart
     currency = models.CharField(_("devise"), max_length=3, default="EUR")
@@ -203,7 +212,8 @@ class Order(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(state="cart")
-                | Q(placed_at__isnull=False, terms__isnull=False, terms_accepted_at__isnull=False),
+                | Q(placed_at__isnull=False, terms__isnull=False, terms_accepted_at__isnull=False)
+                | Q(placed_at__isnull=False, settles__isnull=False),
                 name="placed_order_accepted_terms",
             ),
             models.CheckConstraint(
@@ -216,6 +226,21 @@ class Order(models.Model):
                     Q(booking__isnull=True, loads__isnull=True, organisation__isnull=False) & ~Q(state="cart")
                 ),
                 name="grouped_order_is_only_that",
+            ),
+            models.CheckConstraint(
+                condition=Q(settles__isnull=True)
+                | (
+                    Q(
+                        booking__isnull=True,
+                        loads__isnull=True,
+                        bulk__isnull=True,
+                        terms__isnull=True,
+                        points_minor=0,
+                        total_minor=F("face_minor"),
+                    )
+                    & ~Q(state="cart")
+                ),
+                name="settlement_is_no_sale",
             ),
             models.UniqueConstraint(
                 fields=["bulk"],

@@ -62,12 +62,12 @@ def _page_is_open(order: Order, at: datetime) -> bool:
 
 def _give_back(order: Order, end: BookingEnd, at: datetime) -> None:
     """Seats are booked anew, against what is free then: they never are in a cart. Neither is a load, nor a
-    file of beneficiaries, which can be ordered again."""
+    payment of a statement, nor a file of beneficiaries, which can be ordered again."""
     if order.booking_id is not None:
         let_seats_go(order, at=at, end=end)
     elif order.bulk_id is not None:
         give_bulk_back(order)
-    elif order.loads_id is None:
+    elif order.loads_id is None and order.settles_id is None:
         _give_lines_back(order)
     release_points_of(order, at=at)
 

@@ -2,6 +2,7 @@
 
 The bank takes the money back the day a dispute opens, so the cards that it paid stop that day: while the bank
 decides nobody spends them, whoever holds them. Won, they run again; lost, they stay blocked for an operator.
+What it paid of a credit account is owed again that day.
 """
 
 from contextlib import suppress
@@ -18,6 +19,7 @@ from orders.services.lock import lock_order_of_payment
 from orders.services.move_payment import move_payment
 from orders.services.points import undo_whole
 from orders.services.refund import refunded_minor, request_refund
+from orders.services.settle_pay import contest_settlement, restore_settlement
 from orders.states import PAYMENT_MACHINE, OrderState, PaymentState
 from outbox.services.alarm import raise_alarm
 from wallet.selectors.bookings import has_seats
@@ -40,6 +42,8 @@ def note_dispute(*, payment_id: int, target: PaymentState, at: datetime) -> None
     figures = "no card depends on it"
     if order.loads_id is not None and _paid_for_cards(payment):
         figures = contest_load(order, target=target, note=f"{payment.reference} {target}", at=at)
+    elif order.settles_id is not None and _paid_for_cards(payment):
+        figures = contest_settlement(order, payment, at=at)
     elif _paid_for_cards(payment):
         stopped = _stop_cards(order, target=target, note=f"{payment.reference} {target}", at=at)
         figures = _in_words(stopped, order.currency) if order.booking_id is None else _of_seats(order)
@@ -57,6 +61,8 @@ def win_dispute(order: Order, payment: Payment, *, at: datetime) -> None:
     move_payment(payment, _before_the_dispute(payment), at=at)
     if order.loads_id is not None and _paid_for_cards(payment):
         release_load(order, note=f"{payment.reference} dispute won", at=at)
+    elif order.settles_id is not None and _paid_for_cards(payment):
+        restore_settlement(order, payment, at=at)
     elif _paid_for_cards(payment):
         release_batch(
             batch=batch_of(order),

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.selectors import customer_language
+from billing.errors import CreditAccountClosed
 from kernel.calendar import last_valid_day, local_date
 from ledger.errors import AccountFrozen
 from orders.errors import PointsWithheld
@@ -24,6 +25,7 @@ from orders.services.move_payment import move_payment
 from orders.services.points import earn_points, points_are_gone, use_points
 from orders.services.refund import add_refund
 from orders.services.seat_pay import seats_are_gone, validate_seats
+from orders.services.settle_pay import give_settlement_up, validate_settlement
 from orders.states import OPEN_PAYMENTS, OrderState, PaymentState
 from outbox.services.alarm import raise_alarm
 from outbox.services.enqueue import JobRequest
@@ -44,7 +46,8 @@ def pay_order(*, payment_id: int, evidence: PspState, at: datetime) -> None:
     the payment was contested meanwhile: then the dispute is won.
     Seats of a screening are confirmed at once; given up meanwhile, the money is refunded (S2.5). So it is
     when points that were to pay a part of an expired order are gone, or its file of beneficiaries. A load is
-    credited at once; if the card has no room left, the money is refunded (S0.7).
+    credited at once; if the card has no room left, the money is refunded (S0.7). So is a payment of a credit
+    account that was closed meanwhile.
     """
     order = lock_order_of_payment(payment_id)
     # All tries of the order in one statement: the others are called off below.
@@ -65,15 +68,23 @@ def pay_order(*, payment_id: int, evidence: PspState, at: datetime) -> None:
         _send_to_review(order, payment, at, code="payment_differs", note=note)
     else:
         rivals = [row.pk for row in payments if row.pk != payment_id and row.state in OPEN_PAYMENTS]
-        try:
-            validate_order(order, at=at, call_off=rivals)
-        except (LoadOverLimit, CardNotUsable) as refusal:  # of the prepaid card that it was to load (S0.7)
-            give_load_up(order, reason=type(refusal).__name__, at=at)
-            add_refund(payment, amount_minor=evidence.amount_minor, reason="load refused", undue=True, at=at)
-        except AccountFrozen as refusal:  # of places that were set aside for a booking
-            _send_to_review(order, payment, at, code="places_frozen", note=f"account {refusal}")
-        except PointsWithheld:
-            _send_to_review(order, payment, at, code="points_frozen", note="points set aside are frozen")
+        _honour(order, payment, rivals, at)
+
+
+def _honour(order: Order, payment: Payment, rivals: list[int], at: datetime) -> None:
+    """The right money on an order that waits for it; what cannot have it any more sends it back."""
+    try:
+        validate_order(order, at=at, call_off=rivals)
+    except (LoadOverLimit, CardNotUsable) as refusal:  # of the prepaid card that it was to load (S0.7)
+        give_load_up(order, reason=type(refusal).__name__, at=at)
+        add_refund(payment, amount_minor=payment.amount_minor, reason="load refused", undue=True, at=at)
+    except CreditAccountClosed as refusal:
+        give_settlement_up(order, reason=type(refusal).__name__, at=at)
+        add_refund(payment, amount_minor=payment.amount_minor, reason="account closed", undue=True, at=at)
+    except AccountFrozen as refusal:  # of places that were set aside for a booking
+        _send_to_review(order, payment, at, code="places_frozen", note=f"account {refusal}")
+    except PointsWithheld:
+        _send_to_review(order, payment, at, code="points_frozen", note="points set aside are frozen")
 
 
 def _object_is_gone(order: Order) -> bool:
@@ -106,7 +117,8 @@ def validate_order(
     """Everything that a paid order sets going. The caller holds the order's lock.
 
     Refuses `PointsWithheld`; for seats of a screening what `services.seat_pay.validate_seats` refuses, for a
-    load what `services.load_pay.validate_load` does.
+    load what `services.load_pay.validate_load` does, for a credit account what
+    `services.settle_pay.validate_settlement` does.
     """
     use_points(order, at=at)  # first: a refusal has changed nothing
     validate = _validate_cards
@@ -114,10 +126,16 @@ def validate_order(
         validate = validate_seats
     elif order.loads_id is not None:
         validate = validate_load
+    elif order.settles_id is not None:
+        validate = validate_settlement
     validate(order, at=at, call_off=call_off or (), actor=actor, note=note)
-    # Money on a card is no purchase yet, and a grouped order is no purchase of its buyer's own.
-    if order.loads_id is None and order.bulk_id is None:
+    if _is_own_purchase(order):
         earn_points(order, at=at)
+
+
+def _is_own_purchase(order: Order) -> bool:
+    """Money on a card is no purchase yet, a grouped order is not its buyer's own, a debt's one was before."""
+    return order.loads_id is None and order.bulk_id is None and order.settles_id is None
 
 
 def _validate_cards(order: Order, *, at: datetime, call_off: Sequence[int], actor: str, note: str) -> None:

@@ -16,6 +16,7 @@ from orders.models import Order, Payment
 from orders.services.load_pay import refuse_unloadable
 from orders.services.move_payment import move_payment
 from orders.services.settle import apply_state
+from orders.services.settle_pay import refuse_unpayable
 from orders.states import OPEN_PAYMENTS, OrderState, PaymentState
 from outbox.services.enqueue import enqueue
 
@@ -28,7 +29,7 @@ def start_payment(*, order_id: int, customer_id: int, at: datetime) -> str:
     Refuses `OrderNotPayable`, `PaymentInProgress` (the bank is deciding), `OrderingNotOpen` (suspended since
     the order was placed, S3.2; a payment already with the bank stays valid), `GatewayUnavailable` (nothing is
     lost: asking again continues the same payment) and `GatewayRefused`; for a load, `LoadOverLimit` and
-    `CardNotUsable` (S0.7).
+    `CardNotUsable` (S0.7); for a credit account, `AboveDebt` and `CreditAccountClosed`.
     """
     payment = _open_payment(order_id=order_id, customer_id=customer_id, at=at)
     if payment.redirect_url:
@@ -56,6 +57,7 @@ def _open_payment(*, order_id: int, customer_id: int, at: datetime) -> Payment:
     if not may_still_pay(order):
         raise OrderingNotOpen
     refuse_unloadable(order, at=at)
+    refuse_unpayable(order, at=at)
     for payment in payments:
         if payment.state in OPEN_PAYMENTS:
             if payment.expires_at > at:
@@ -67,7 +69,11 @@ def _open_payment(*, order_id: int, customer_id: int, at: datetime) -> Payment:
 
 
 def may_still_pay(order: Order) -> bool:
-    """Whether its customer may order as of now: as a member, or as a buyer of its CSE. One query."""
+    """Whether its customer may order as of now: as a member, or as a buyer of its CSE. Who owes may always
+    pay. At most one query.
+    """
+    if order.settles_id is not None:
+        return True
     if order.bulk_id is not None:
         return may_buy_for(order.customer_id, order.organisation_id)
     return ordering_gate(order.customer_id).may_order

@@ -17,6 +17,7 @@ from orders.services.move import move_order
 from orders.services.move_payment import move_payment, move_refund
 from orders.services.points import undo_part, undo_whole
 from orders.services.seat_pay import take_seats_back
+from orders.services.settle_pay import take_settlement_back
 from orders.states import CONTESTED_PAYMENTS, PAYMENT_MACHINE, OrderState, PaymentState, RefundState
 from outbox.services.alarm import raise_alarm
 from outbox.services.enqueue import JobRequest, enqueue_many, reschedule
@@ -61,6 +62,7 @@ def refund_order(*, order_id: int, reason: str, at: datetime) -> Refund:
     refund = request_refund(order_id=order_id, reason=reason, at=at)
     take_seats_back(refund.payment.order, at=at, actor="staff")
     take_load_off(refund.payment.order, at=at)
+    take_settlement_back(refund.payment.order, refund.payment, at=at)
     close_bulk(refund.payment.order)
     void_batch(batch_of(refund.payment.order), at)
     return refund
@@ -162,7 +164,9 @@ def _finish(refund_id: int, *, psp_id: str, at: datetime) -> None:
     if whole and not refund.undue and order.state == OrderState.REFUND_PENDING:
         move_order(order, OrderState.REFUNDED, at=at)
     jobs = [JobRequest("orders.tell_refund", str(refund_id), at)]
-    if not refund.undue and order.paid_at:  # else there is no invoice to take back
+    if (
+        not refund.undue and order.paid_at and order.settles_id is None
+    ):  # else there is no invoice to take back
         jobs.append(JobRequest("orders.make_credit_note", str(refund_id), at))
     enqueue_many(jobs)
 

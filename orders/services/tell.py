@@ -17,6 +17,9 @@ from outbox.services.mail import queue_mail
 def confirm_order(*, order_id: int, at: datetime) -> None:
     """The confirmation with lines, discount and price, once the order is Validé (S3.7, S3.11)."""
     order = Order.objects.prefetch_related("lines__product", "payments").get(pk=order_id)
+    if order.settles_id is not None:
+        _to_customer("settlement_received", str(order.pk), order, _settlement_facts(order), at)
+        return
     with translation.override(customer_identity(order.customer_id).language):
         facts = _order_facts(order)  # products have a name in each language
     _to_customer("order_validated", str(order.pk), order, facts, at)
@@ -67,12 +70,19 @@ def tell_load_refused(order: Order, *, limit_minor: int, at: datetime) -> None:
     _to_customer("load_refused", str(order.pk), order, facts, at)
 
 
+def tell_settlement_refused(order: Order, *, at: datetime) -> None:
+    """A credit account was paid after it had been closed; in the transaction that gives the payment up."""
+    facts = {"amount_minor": order.total_minor, "currency": order.currency}
+    _to_customer("settlement_refused", str(order.pk), order, facts, at)
+
+
 def tell_refund(*, refund_id: int, at: datetime) -> None:
     """The money is on its way back, and why when it was paid once too often."""
     refund = Refund.objects.select_related("payment__order").get(pk=refund_id)
     payment = refund.payment
-    # A load that was never credited was neither paid twice nor too late: another mail said why.
-    never_loaded = payment.order.loads_id is not None and payment.order.paid_at is None
+    # What was never credited was neither paid twice nor too late: another mail said why.
+    credits_something = payment.order.loads_id is not None or payment.order.settles_id is not None
+    never_credited = credits_something and payment.order.paid_at is None
     facts = {
         "points_minor": refund.points_minor,
         "taken_minor": taken_back(payment.order, refund),
@@ -80,9 +90,22 @@ def tell_refund(*, refund_id: int, at: datetime) -> None:
         "currency": payment.received_currency,
         "reference": payment.reference,
         "card_label": payment.card_label,
-        "undue": refund.undue and not never_loaded,
+        "undue": refund.undue and not never_credited,
+        "owed_again": payment.order.settles_id is not None and not refund.undue,
     }
     _to_customer("refund_done", str(refund_id), payment.order, facts, at)
+
+
+def _settlement_facts(order: Order) -> dict[str, Any]:
+    paid = next((p for p in order.payments.all() if p.succeeded_at), None)
+    return {
+        "amount_minor": order.total_minor,
+        "currency": order.currency,
+        "day": _local(order.paid_at, "%d/%m/%Y"),
+        "reference": paid.reference if paid else "",
+        "card_label": paid.card_label if paid else "",
+        "url": settings.SITE_URL + reverse("billing:account", args=[order.settles_id]),
+    }
 
 
 def _order_facts(order: Order) -> dict[str, Any]:

@@ -112,7 +112,7 @@ def invoice(request: HttpRequest, number: int, kind: str = "invoice") -> HttpRes
     order = _order(request, number)
     document = document_of(order_id=order.pk, kind=kind)
     if document is None:
-        if order.paid_at is None:
+        if order.paid_at is None or order.settles_id is not None:
             raise Http404
         context = {"active": "orders", "order": order, "here": request.path}
         return render(request, "orders/invoice_pending.html", context, status=202)
@@ -129,11 +129,17 @@ def _row(order: Order, lines: list[tuple[int, int]], points: str) -> OrderRow:
         order=order,
         number=order.number,
         placed=localtime(order.placed_at).strftime("%d/%m/%Y %H:%M:%S"),
-        content=", ".join(_content(order, quantity, face_minor) for quantity, face_minor in lines),
+        content=_contents(order, lines),
         status=status_of(order),
         total=format_minor(order.total_minor, order.currency, language),
         points=points,
     )
+
+
+def _contents(order: Order, lines: list[tuple[int, int]]) -> str:
+    if order.settles_id:
+        return gettext("Paiement d'un relevé de carte")
+    return ", ".join(_content(order, quantity, face_minor) for quantity, face_minor in lines)
 
 
 def _content(order: Order, quantity: int, face_minor: int) -> str:
@@ -151,9 +157,16 @@ def _order_context(request: HttpRequest, number: int) -> dict[str, object]:
         "order": order,
         "lines": order_lines(_customer(request), number),
         "timeline": timeline_of(order, now=timezone.now()),
-        "may_order": may_still_pay(order) if order.bulk_id else request.gate.may_order,  # type: ignore[attr-defined]
+        "may_order": _may_pay(request, order),
         "poll_seconds": settings.TIMELINE_POLL_SECONDS,
     }
+
+
+def _may_pay(request: HttpRequest, order: Order) -> bool:
+    if order.bulk_id or order.settles_id:
+        return may_still_pay(order)
+    may_order: bool = request.gate.may_order  # type: ignore[attr-defined]
+    return may_order
 
 
 def _order(request: HttpRequest, number: int) -> Order:

@@ -15,9 +15,10 @@ from django.utils.translation import gettext
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from billing.errors import CreditAccountClosed
 from kernel.access import Audience, allow
 from kernel.errors import DomainError
-from orders.errors import OrderingNotOpen, OrderNotPayable, PaymentInProgress
+from orders.errors import AboveDebt, OrderingNotOpen, OrderNotPayable, PaymentInProgress
 from orders.gateways.base import GatewayRefused, GatewayUnavailable, UnknownGateway, WebhookForged
 from orders.models import Order
 from orders.services.payment import start_payment
@@ -64,6 +65,8 @@ def _sentence(refusal: DomainError) -> str:
             )
         case CardNotUsable():
             return gettext("Cette carte ne peut plus être rechargée.")
+        case AboveDebt() | CreditAccountClosed():
+            return gettext("Ce montant n'est plus dû : il a été payé autrement. Rien n'a été débité.")
         case GatewayUnavailable() | GatewayRefused():
             return gettext("La banque ne répond pas. Votre commande est gardée : réessayez dans un instant.")
     raise refusal

@@ -64,7 +64,7 @@ def status_of(order: Order) -> Status:
     if order.state == OrderState.FULFILLING:
         return Status(str(OrderState.VALIDATED.label), "info")
     tone = _TONES.get(OrderState(order.state), "")
-    if (order.booking_id or order.loads_id) and order.state == OrderState.FULFILLED:
+    if (order.booking_id or order.loads_id or order.settles_id) and order.state == OrderState.FULFILLED:
         return Status(str(OrderState.VALIDATED.label), tone)  # no card is activated
     return Status(str(OrderState(order.state).label), tone)
 
@@ -84,7 +84,7 @@ def timeline_of(order: Order, *, now: datetime) -> Timeline:
         contested=order.contested or "",  # type: ignore[attr-defined]
         may_pay=unpaid,
         may_cancel=unpaid,
-        has_invoice=order.paid_at is not None,
+        has_invoice=order.paid_at is not None and order.settles_id is None,
         checked_at=now,
     )
 
@@ -107,6 +107,8 @@ def _steps(order: Order, now: datetime) -> list[Step]:
         return [placed, _payment_step(order, now), _seats_step(order)]
     if order.loads_id:
         return [placed, _payment_step(order, now), _load_step(order)]
+    if order.settles_id:
+        return [placed, _payment_step(order, now), _settlement_step(order)]
     cards = _links_step(order) if order.bulk_id else _cards_step(order, now)
     return [placed, _payment_step(order, now), _valid_step(order), cards]
 
@@ -197,6 +199,16 @@ def _load_step(order: Order) -> Step:
     return Step(label, "todo", note=gettext("Le montant est sur la carte dès que le paiement est confirmé."))
 
 
+def _settlement_step(order: Order) -> Step:
+    """A payment of a statement counts as of the day on which it is confirmed (S1.3)."""
+    label = gettext("Relevé payé")
+    if order.state == OrderState.FULFILLED:
+        note = gettext("Le montant est sur votre compte de carte, l'e-mail de confirmation est parti.")
+        return Step(label, "done", order.fulfilled_at, note)
+    note = gettext("Le paiement compte à partir du jour où la banque le confirme.")
+    return Step(label, "todo", note=note)
+
+
 def _links_step(order: Order) -> Step:
     """Cards of a grouped order leave by links as they come (S0.5)."""
     label = gettext("Liens aux bénéficiaires")
@@ -230,6 +242,8 @@ def _closing(order: Order) -> str:
             return gettext("Rien n'a été débité. Les fauteuils sont libres, vos places sont sur vos cartes.")
         case OrderState.CANCELLED if order.loads_id:
             return gettext("La carte n'a pas été rechargée. Si un paiement est arrivé, il vous est rendu.")
+        case OrderState.CANCELLED | OrderState.EXPIRED if order.settles_id:
+            return gettext("Ce paiement n'a pas été fait. S'il arrive tout de même, il est compté ou rendu.")
         case OrderState.CANCELLED | OrderState.EXPIRED if order.bulk_id:
             return gettext("Rien n'a été débité. Vous pouvez commander de nouveau la même liste.")
         case OrderState.CANCELLED:
