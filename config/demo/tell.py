@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import User
+from config.demo.billing import tell_billing
 from config.demo.bulk import tell_bulk
 from config.demo.cinema import fill_cinema
 from config.demo.credit import tell_credit
@@ -51,6 +52,7 @@ def tell(*, at: datetime) -> bool:
         fill_cinema(cast, at=at)
         tell_prepaid(cast, products, at=at)
         tell_credit(cast, at=at)
+        tell_billing(cast, at=at)
         tell_merchants(cast, at=at)
         tell_bulk(cast, products, at=at)
     return True

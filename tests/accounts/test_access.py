@@ -30,6 +30,7 @@ SAMPLES = {
     "order": "CMD-1",
     "booking": "RES-1",
     "bulk": "GRP-1",
+    "statement": "CC-00000001-20261130",
     "line": "2",
     "digits": "CMD-1",
 }

@@ -16,8 +16,11 @@ from accounts.models import Membership, Organisation, User
 from accounts.services.demo import add_person
 from accounts.services.membership import request_membership
 from accounts.states import MembershipState
+from billing.models import Collection, CreditAccount, Entry
+from billing.models import Statement as CardStatement
 from config.demo.merchants import TID
 from config.demo.people import BUYER, KEY, MEMBER, MERCHANT, NEWCOMER, OPERATOR, STAFF
+from kernel.calendar import local_date
 from loyalty.models import Challenge, Member, Programme, Promotion
 from loyalty.services.enrol import Applicant, start_enrolment
 from loyalty.services.promote import grant_promotion
@@ -36,6 +39,8 @@ from orders.states import OrderState
 from sandbox.models import BankSession, Mail
 from sandbox.services.bank import open_session, submit_card
 from sandbox.states import SessionState
+from tests.billing.banking import booked, next_debit, signed
+from tests.billing.factories import make_account, noon
 from tests.loyalty.points import buy
 from tests.loyalty.points import member as loyalty_member
 from tests.orders.booking_rows import make_booking
@@ -169,6 +174,24 @@ def _credit(state: str) -> Arguments:
     return _places("credit", state=state)
 
 
+def _bill(rank: int) -> Arguments:
+    """The member's statements, the newest first."""
+
+    def find() -> tuple[object, ...]:
+        mine = CardStatement.objects.filter(account__holder__email=MEMBER)
+        return (mine.order_by("-closes_on")[rank].number,)
+
+    return find
+
+
+def _credit_account() -> tuple[object, ...]:
+    return (CreditAccount.objects.get(holder__email=MEMBER).pk,)
+
+
+def _line(**fields: object) -> Arguments:
+    return lambda: (Entry.objects.filter(account__holder__email=MEMBER, **fields).latest("at").pk,)
+
+
 def _bulk(state: str) -> Arguments:
     return lambda: (BulkOrder.objects.filter(buyer__email=BUYER, state=state).latest("pk").number,)
 
@@ -199,6 +222,7 @@ def furnish() -> None:
     request_membership(user_id=newcomer.pk, key=KEY, at=now)
     furnish_cinema(member)
     furnish_loyalty(member)
+    furnish_billing(User.objects.get(email=STAFF))
     with override_settings(EMAIL_BACKEND="sandbox.mail.MailboxBackend"):
         run_jobs()
 
@@ -214,6 +238,15 @@ def furnish_cinema(member: User) -> None:
     make_booking(member, evening, state=BookingState.HELD)
     make_booking(member, evening, state=BookingState.RELEASED)
     make_booking(member, gone, seats=1, means={card: 1}, state=BookingState.CANCELLED, end="screening")
+
+
+def furnish_billing(holder: User) -> None:
+    """A card whose last statement was debited a few days ago, so that its holder may still object."""
+    today = local_date(timezone.now())
+    account = make_account(holder, at=noon(today - timedelta(days=60)))
+    CreditAccount.objects.filter(pk=account.pk).update(closes_on=today - timedelta(days=26))
+    signed(account, at=noon(today - timedelta(days=40)))
+    booked(next_debit(account))
 
 
 def furnish_loyalty(member: User) -> None:
@@ -395,6 +428,22 @@ PAGES = (
         Opened(MEMBER, name, "lost", _credit("blocked"))
         for name in ("wallet:card", "wallet:block", "wallet:replace")
     ),
+    Opened(MEMBER, "billing:index"),
+    Opened(MEMBER, "billing:statement", "older", _bill(1)),
+    Opened(MEMBER, "billing:simulation", "least", _bill(0), query="?choix=minimum"),
+    Opened(MEMBER, "billing:simulation", "wrong", _bill(0), query="?choix=autre&montant=x", status=422),
+    Opened(MEMBER, "billing:interest", "", _bill(0)),
+    Opened(MEMBER, "billing:lines", "", _bill(0), query=f"?apres={UUID(int=0)}"),
+    Opened(MEMBER, "billing:running", "", _credit_account, query=f"?apres={UUID(int=0)}"),
+    *(
+        Opened(MEMBER, name, "", _credit_account)
+        for name in ("billing:account", "billing:history", "billing:day", "billing:mandate")
+    ),
+    Opened(MEMBER, "billing:dispute", "", _line(dispute=None, kind="purchase")),
+    Opened(MEMBER, "billing:dispute", "open", _line(dispute__outcome="open")),
+    Opened(STAFF, "billing:index", "debited"),
+    Opened(STAFF, "billing:objection", "", lambda: (Collection.objects.latest("pk").pk,)),
+    Opened(NEWCOMER, "billing:index", "none"),
     Opened(MEMBER, "orders:product", "prepaid", lambda: ("carte-alpage",)),
     Opened(MEMBER, "orders:product", "places", lambda: ("cinecarte-5-places",)),
     Opened(MEMBER, "orders:pay", "", _order(OrderState.AWAITING_PAYMENT)),

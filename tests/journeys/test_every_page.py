@@ -90,6 +90,7 @@ ELSEWHERE = {
     "POST only": {
         "accounts:check_key",
         "accounts:withdraw",
+        "billing:mandate_end",
         "booking:keep",
         "cse:decide",
         "cse:revoke",
@@ -100,6 +101,7 @@ ELSEWHERE = {
         "orders:checkout",
         "orders:line",
         "orders:points",
+        "orders:settle",
         "orders:webhook",
         "sandbox:bank_abandon",
         "sandbox:bank_resend",
@@ -127,6 +129,8 @@ ELSEWHERE = {
         "orders:bulk_resend",
     },
     "a file, a fragment or a letter": {
+        "billing:csv",
+        "billing:pdf",
         "booking:calendar",
         "booking:status",
         "booking:ticket",
