@@ -17,7 +17,7 @@ from django.utils.translation.template import templatize
 from config.typography import spaced
 
 ROOMS = (
-    *("accounts", "config", "documents", "kernel", "ledger"),
+    *("accounts", "billing", "config", "documents", "kernel", "ledger"),
     *("loyalty", "merchants", "orders", "outbox", "sandbox", "wallet"),
 )
 WITH_CONTEXT = ((1, "c"), 2)
