@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, Sum
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
 
 from billing.models import CreditAccount, Entry, Statement
 from billing.selectors.disputes import disputed_in
@@ -69,26 +71,34 @@ def available_minor(account: CreditAccount, *, at: datetime) -> int:
 
 def credited_since(statement: Statement) -> int:
     """Payments and refunds that came after the statement, those left out that were taken back. One query."""
-    taken_back = Entry.objects.filter(parent=OuterRef("pk"), kind=EntryKind.PAYMENT_RETURN)
-    later = Q(statement__isnull=True) | Q(statement__closes_on__gt=statement.closes_on)
-    rows = Entry.objects.filter(later, ~Exists(taken_back), account_id=statement.account_id)
-    total: int = rows.filter(kind__in=PAID_KINDS).aggregate(total=Sum("amount_minor", default=0))["total"]
+    rows = _credits(statement.account_id, statement.closes_on)
+    total: int = rows.aggregate(total=Sum("amount_minor", default=0))["total"]
     return total
+
+
+def with_credited(statements: QuerySet[Statement]) -> QuerySet[Statement]:
+    """Statements, each with `credited`: what `credited_since` says of it."""
+    rows = _credits(OuterRef("account_id"), OuterRef("closes_on")).order_by().annotate(all=Value(1))
+    total = rows.values("all").annotate(total=Sum("amount_minor")).values("total")
+    return statements.annotate(credited=Coalesce(Subquery(total), 0))
+
+
+def _credits(account_id: Any, closes_on: Any) -> QuerySet[Entry]:
+    """What was credited to an account after a statement's day and not taken back."""
+    taken_back = Entry.objects.filter(parent=OuterRef("pk"), kind=EntryKind.PAYMENT_RETURN)
+    later = Q(statement__isnull=True) | Q(statement__closes_on__gt=closes_on)
+    return Entry.objects.filter(later, ~Exists(taken_back), account_id=account_id, kind__in=PAID_KINDS)
 
 
 def left_of(statement: Statement) -> tuple[int, int]:
     """What the last statement still asks for, in full and at least. Two queries."""
     credited = credited_since(statement)
     asked = min(statement.minimum_minor, minimum_of(statement.due_minor, _in_dispute(statement)))
-    return _less(statement.due_minor, credited), _less(asked, credited)
+    return less(statement.due_minor, credited), less(asked, credited)
 
 
-def left_to_pay(statement: Statement) -> int:
-    """What the last statement still asks for in full. One query, none when it asks for nothing."""
-    return _less(statement.due_minor, credited_since(statement)) if statement.due_minor else 0
-
-
-def _less(asked_minor: int, credited_minor: int) -> int:
+def less(asked_minor: int, credited_minor: int) -> int:
+    """What is left of an amount asked for; never below zero."""
     return max(0, asked_minor - credited_minor)
 
 
