@@ -12,7 +12,7 @@ from uuid import UUID, uuid5
 
 from django.db.models import Exists, F, OuterRef, QuerySet, Sum
 
-from billing.models import CreditAccount, Entry, Statement
+from billing.models import CreditAccount, Entry, InterestLine, Statement
 from billing.selectors.bearing import bearing_of, candidates_of
 from billing.selectors.disputes import Disputed, disputed_in
 from billing.selectors.grace import Paid, was_paid_in_time
@@ -43,13 +43,13 @@ def statement_id_of(account_id: int, closes_on: date) -> UUID:
 
 
 def closings_of(accounts: Sequence[CreditAccount]) -> list[Closing]:
-    """What the running cycle's statement of each account is made of. At most 20 queries, however many."""
+    """What the running cycle's statement of each account is made of. At most 21 queries, however many."""
     ids = [account.pk for account in accounts]
     previous = _previous(accounts)
     sums = _sums(ids)
     paid = unlisted_payments(ids)
     disputed = disputed_in(ids)
-    taken_back = _taken_back(ids)
+    revolved = _taken_back(ids) | _charged(previous)
     in_time = {
         account_id: was_paid_in_time(statement, paid[account_id], disputed[account_id])
         for account_id, statement in previous.items()
@@ -61,7 +61,7 @@ def closings_of(accounts: Sequence[CreditAccount]) -> list[Closing]:
         and not _is_plain(
             previous[account.pk],
             in_time[account.pk],
-            account.pk in taken_back,
+            account.pk in revolved,
             disputed[account.pk],
         )
     ]
@@ -79,17 +79,14 @@ def closings_of(accounts: Sequence[CreditAccount]) -> list[Closing]:
     ]
 
 
-def _is_plain(previous: Statement, in_time: bool, taken_back: bool, disputed: list[Disputed]) -> bool:
-    """Whether nothing can bear interest: the last two statements were paid in time, so everything before
-    the last one was settled before it closed, and no payment or decision turned that over since.
+def _is_plain(previous: Statement, in_time: bool, revolved: bool, disputed: list[Disputed]) -> bool:
+    """Whether nothing can bear interest: the last statement was paid in time and charged no interest, and no
+    payment or decision turned anything over since.
+
+    Paid in time alone does not say it: a fee, or a purchase that came late with an older date, may have taken
+    what was meant for a purchase that bears interest. That one had a line then.
     """
-    return (
-        in_time
-        and previous.previous_in_time is not False
-        and not previous.returns_minor
-        and not taken_back
-        and not disputed
-    )
+    return in_time and not revolved and not previous.returns_minor and not disputed
 
 
 def _previous(accounts: Sequence[CreditAccount]) -> dict[int, Statement]:
@@ -123,6 +120,13 @@ def unlisted_payments(account_ids: list[int]) -> dict[int, list[Paid]]:
     ):
         paid[account_id].append(Paid(amount, value_on, None, returned))
     return paid
+
+
+def _charged(previous: dict[int, Statement]) -> set[int]:
+    """Accounts of which the last statement has lines of interest, be they of nought. One query."""
+    lines = InterestLine.objects.filter(statement__in=[one.pk for one in previous.values()]).order_by()
+    charged = set(lines.values_list("statement_id", flat=True).distinct())
+    return {account_id for account_id, one in previous.items() if one.pk in charged}
 
 
 def _taken_back(account_ids: list[int]) -> set[int]:

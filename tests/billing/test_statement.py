@@ -217,7 +217,7 @@ def test_many_accounts_are_billed_in_as_many_queries_as_one() -> None:
         return len(queries)
 
     billed(1)  # the ledger gets to know its system accounts
-    assert billed(1) == billed(6) == 32
+    assert billed(1) == billed(6) == 33
 
 
 def test_without_a_rate_nothing_is_billed_and_nothing_written() -> None:
@@ -265,3 +265,20 @@ def test_number_and_reference_follow_from_account_and_day() -> None:
     assert statement.number == f"CC-{account.pk:08d}-20250331"
     assert statement.reference[:-1] == f"{account.pk:010d}20250331".zfill(26)
     assert esr.is_valid(statement.reference)
+
+
+def test_money_that_older_purchases_took_leaves_a_purchase_bearing_interest() -> None:  # S1.3
+    """Both statements after the late one are paid in time; yet what came late took the money first."""
+    account = make_account(at=noon(date(2025, 3, 1)))
+    post(account, 10_000, date(2025, 3, 15))
+    close(account)
+    second = close(account)
+    post(account, 4_000, date(2025, 3, 2), at=noon(date(2025, 5, 5)))  # older than the first, known later
+    pay(account, second.due_minor, date(2025, 5, 10))
+    third = close(account)
+    pay(account, third.due_minor, date(2025, 6, 12))
+    fourth = close(account)
+    assert (third.previous_in_time, fourth.previous_in_time) == (True, True)
+    line = InterestLine.objects.get(statement=fourth)
+    assert line.segments == [["2025-06-01", "2025-06-12", 4_000, 1395]]
+    assert line.entry.amount_minor == 10_000
