@@ -1,6 +1,7 @@
 """The operators' view of accounts, their entries and statements, rates, disputes. Services write it all."""
 
 from typing import Any
+from uuid import uuid4
 
 from django import forms
 from django.contrib import admin, messages
@@ -25,7 +26,7 @@ from billing.models import (
 )
 from billing.selectors.amounts import position
 from billing.services.dispute import decide_dispute
-from billing.services.open import change_limit, close_account
+from billing.services.open import change_limit, close_account, give_card
 from billing.services.rates import keep_rate, withdraw_rate
 from billing.states import DisputeOutcome, RateKind
 from kernel.calendar import local_date
@@ -49,6 +50,18 @@ class LimitForm(forms.ModelForm):
         return limit
 
 
+class GiveCardForm(forms.ModelForm):
+    """Whose card, its limit and billing day. `key`: a form that is sent twice gives one card."""
+
+    key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
+
+    class Meta:
+        model = CreditAccount
+        fields = ("holder", "limit_minor", "billing_day")
+
+    clean_limit_minor = LimitForm.clean_limit_minor
+
+
 @admin.register(CreditAccount)
 class CreditAccountAdmin(ModelAdmin):
     form = LimitForm
@@ -65,6 +78,21 @@ class CreditAccountAdmin(ModelAdmin):
         "next_billing_day", "starts_on", "closes_on", "state", "opened_at", "closed_at",
     )  # fmt: skip
     readonly_fields = tuple(name for name in fields if name != "limit_minor")
+    autocomplete_fields = ("holder",)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        return super().get_form(
+            request, obj, change, **(kwargs if change else {**kwargs, "form": GiveCardForm})
+        )
+
+    def get_fields(self, request: HttpRequest, obj: CreditAccount | None = None) -> tuple[str, ...]:
+        return self.fields if obj else ("holder", "limit_minor", "billing_day", "key")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: CreditAccount | None = None) -> tuple[str, ...]:
+        return self.readonly_fields if obj else ()
+
+    def get_inlines(self, request: HttpRequest, obj: CreditAccount | None) -> Any:
+        return self.inlines if obj else ()
 
     @admin.display(description=_("compte"), ordering="id")
     def number(self, account: CreditAccount) -> str:
@@ -82,9 +110,6 @@ class CreditAccountAdmin(ModelAdmin):
     def surplus(self, account: CreditAccount) -> str:
         return format_minor(position(account.pk, timezone.now()).surplus_minor, account.currency, "fr")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
@@ -92,6 +117,16 @@ class CreditAccountAdmin(ModelAdmin):
         return request.user.has_perm("billing.change_creditaccount")
 
     def save_model(self, request: HttpRequest, obj: CreditAccount, form: Any, change: bool) -> None:
+        if not change:
+            obj.pk = give_card(
+                key=form.cleaned_data["key"],
+                holder_id=obj.holder_id,
+                limit_minor=obj.limit_minor,
+                billing_day=obj.billing_day,
+                actor_id=request.user.pk,
+                at=timezone.now(),
+            )
+            return
         change_limit(
             account_id=obj.pk,
             limit_minor=form.cleaned_data["limit_minor"],

@@ -13,6 +13,10 @@ class CreditAccountClosed(DomainError):
     """The account is closed and nothing is owed on it."""
 
 
+class CreditCardUnknown(DomainError):
+    """There is no such credit card, or it is not this person's."""
+
+
 class CreditAccountOpen(DomainError):
     """The card has an account already."""
 

@@ -1,6 +1,7 @@
 """Operators look at accounts, write rates that are still to come, and decide disputes."""
 
 from datetime import date, timedelta
+from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -15,6 +16,9 @@ from billing.states import RateKind
 from kernel.calendar import local_date
 from tests.billing.factories import close, make_account, noon, pay, post
 from tests.factories import operator, sign_in
+from tests.wallet.factories import make_user
+from wallet.models import Card
+from wallet.selectors.credit import credit_card_of
 
 pytestmark = pytest.mark.django_db
 
@@ -135,3 +139,27 @@ def test_a_dispute_is_decided_with_an_answer(client: Client, account: CreditAcco
     address = reverse("admin:billing_entrydispute_change", args=[dispute.pk])
     assert client.post(address, {"decision": "rejected", "reply": "Non."}).status_code == 403
     pay(account, 100, date(2025, 6, 2))
+
+
+def test_an_operator_gives_a_card_with_its_account_once(client: Client) -> None:
+    holder, key = make_user(), uuid4()
+    facts = {"holder": holder.pk, "limit_minor": 500_000, "billing_day": 20, "key": key}
+    for _ in range(2):
+        save(client, "creditaccount", **facts)
+    account = CreditAccount.objects.get()
+    assert (account.holder_id, account.limit_minor, account.billing_day) == (holder.pk, 500_000, 20)
+    assert credit_card_of(holder.pk, account.card_id, at=timezone.now()) is not None
+    opened = AccountEvent.objects.get(kind="opened")
+    assert opened.actor_id is not None
+    assert opened.actor.is_staff
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [({"limit_minor": 0}, "au moins un centime"), ({"billing_day": 7}, "choix"), ({"holder": 0}, "choix")],
+)
+def test_a_card_is_not_given_with_wrong_facts(client: Client, wrong: dict[str, int], told: str) -> None:
+    facts = {"holder": make_user().pk, "limit_minor": 500_000, "billing_day": 20, "key": uuid4()}
+    assert told in save(client, "creditaccount", **(facts | wrong))
+    assert not CreditAccount.objects.exists()
+    assert not Card.objects.exists()

@@ -11,6 +11,7 @@ from billing.errors import (
     BillingDayUnknown,
     CreditAccountClosed,
     CreditAccountOpen,
+    CreditCardUnknown,
     DebtRemains,
 )
 from billing.models import AccountEvent, CreditAccount, Entry
@@ -28,7 +29,7 @@ from tests.billing.factories import (
     pay,
     post,
 )
-from tests.wallet.factories import make_user
+from tests.wallet.factories import make_card, make_user
 
 pytestmark = pytest.mark.django_db
 OPENED = noon(date(2025, 3, 10))
@@ -154,3 +155,12 @@ def test_what_a_closed_card_paid_before_is_owed_billed_and_payable() -> None:
     assert close(account).due_minor == 5_500
     pay(account, 5_500, date(2025, 4, 3))
     assert close(account).closing_minor == 0
+
+
+def test_an_account_is_for_its_holders_own_credit_card() -> None:
+    holder = make_user()
+    facts = {"holder_id": holder.pk, "limit_minor": 100, "billing_day": 5, "at": OPENED}
+    for card_id in (make_credit_card(make_user(), at=OPENED), make_card(holder, at=OPENED).pk, uuid4()):
+        with pytest.raises(CreditCardUnknown):
+            open_account(card_id=card_id, **facts)
+    assert not CreditAccount.objects.exists()
