@@ -1,7 +1,7 @@
 """What a bank's XML says: camt.052, .053, .054 and pain.002, read entry by entry, trusting nothing in it.
 
-Written on lxml: of the packages that read camt (pycamt, camt053, bankstatementparser, ofxstatement-iso20022)
-none keeps structured reference, reversal, status and return reason of every detail of a batch.
+Written on lxml: of the packages that read camt, pycamt and camt053 keep neither structured reference,
+reversal, status nor return reason of every detail of a batch.
 """
 
 import re
@@ -13,7 +13,6 @@ from io import BytesIO
 from typing import Any
 
 from django.utils.translation import gettext as _
-from lxml import etree
 
 from billing.errors import FileRefused
 from kernel.calendar import local_date
@@ -132,6 +131,8 @@ def _nodes(content: bytes, family: str) -> Iterator[Any]:
 
 def _parse(content: bytes, *, events: tuple[str, ...]) -> Iterator[Any]:
     """No entities, no network, no document type, no giant nodes. Refuses `FileRefused` with the line."""
+    from lxml import etree  # only who reads a file pays for loading it
+
     parsed = etree.iterparse(
         BytesIO(content),
         events=events,

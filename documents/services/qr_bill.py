@@ -8,11 +8,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-
-from qrbill import QRBill
+from typing import TYPE_CHECKING
 
 from documents.errors import SlipUnfit
 from documents.services.barcode import data_uri
+
+if TYPE_CHECKING:
+    from qrbill import QRBill
 
 LANGUAGES = ("fr", "de", "it", "en")
 # The characters that the guidelines allow in every field.
@@ -90,7 +92,9 @@ def grouped_iban(iban: str) -> str:
     return " ".join(iban[at : at + 4] for at in range(0, len(iban), 4))
 
 
-def _bill(slip: PaymentSlip) -> QRBill:
+def _bill(slip: PaymentSlip) -> "QRBill":
+    from qrbill import QRBill  # brings lxml along: only who draws pays for loading it
+
     debtor = slip.debtor if slip.debtor is not None and slip.debtor.is_printable else None
     try:
         return QRBill(
