@@ -41,7 +41,7 @@
     input.dispatchEvent(new Event("change", { bubbles: true }));
   };
 
-  // What is shown once is asked for once: an impatient second press would take it off the screen.
+  // What is shown once is asked for once: a second press would take it off the screen.
   on("submit", (event) => {
     const { once } = event.target.dataset;
     if (once) event.preventDefault();

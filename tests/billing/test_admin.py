@@ -14,7 +14,7 @@ from billing.services.dispute import open_dispute
 from billing.services.rates import keep_rate, withdraw_rate
 from billing.states import RateKind
 from kernel.calendar import local_date
-from tests.billing.factories import close, make_account, noon, pay, post
+from tests.billing.factories import add_rates, close, make_account, noon, pay, post
 from tests.factories import operator, sign_in
 from tests.wallet.factories import make_user
 from wallet.models import Card
@@ -106,6 +106,7 @@ def test_a_rate_is_written_before_it_begins_and_stands_afterwards(client: Client
 
 
 def test_a_rate_in_force_is_neither_changed_nor_withdrawn(client: Client) -> None:  # S1.8
+    add_rates()
     now = timezone.now()
     cap = Rate.objects.get(kind="cap")
     data = {"kind": "cap", "starts_on": "2030-01-01", "rate_bp": 1}
