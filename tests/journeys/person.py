@@ -25,7 +25,9 @@ class Person:
 
     def press(self, french: str, *, within: Any = None) -> None:
         """Press the button that says so; what follows a `%(…)s` in its text may be anything."""
-        name = re.compile(re.escape(self.word(french).partition("%(")[0].strip()), re.IGNORECASE)
+        words = re.escape(self.word(french).partition("%(")[0].strip())
+        # The name of a button is told with plain spaces, whatever stands on it.
+        name = re.compile(re.sub("[\u00a0\u202f]", r"\\s", words), re.IGNORECASE)
         (within or self.page.locator("main")).get_by_role("button", name=name).first.click()
         self.page.wait_for_load_state()
 

@@ -103,7 +103,7 @@ def test_card_page_tells_prices_before_anything_is_asked(browser, card):  # S1.6
     page = words(browser.get(url("card", card)))
     assert "La remplacer (20,00 CHF)" in page
     assert "gratuit" in page
-    assert "Voir le relevé" not in page
+    assert "Voir le relevé" in page
     with_pin(card)
     assert "un nouveau code coûte 20,00 CHF" in words(browser.get(url("card", card)))
 
