@@ -124,9 +124,9 @@ def unlisted_payments(account_ids: list[int]) -> dict[int, list[Paid]]:
 
 def _charged(previous: dict[int, Statement]) -> set[int]:
     """Accounts of which the last statement has lines of interest, be they of nought. One query."""
-    lines = InterestLine.objects.filter(statement__in=[one.pk for one in previous.values()]).order_by()
-    charged = set(lines.values_list("statement_id", flat=True).distinct())
-    return {account_id for account_id, one in previous.items() if one.pk in charged}
+    has_lines = Exists(InterestLine.objects.filter(statement=OuterRef("pk")))
+    rows = Statement.objects.filter(has_lines, pk__in=[one.pk for one in previous.values()])
+    return set(rows.values_list("account_id", flat=True))
 
 
 def _taken_back(account_ids: list[int]) -> set[int]:
